@@ -1,0 +1,5 @@
+"""`python -m carecli` is `carecli`."""
+
+from carecli.cli import main
+
+main()
