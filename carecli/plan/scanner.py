@@ -1,0 +1,258 @@
+"""One line of a plan, from text to a `Line`, with an error that says where it went wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from carecli.plan.faults import NAME_RULE, Place, PlanError
+from carecli.plan.lines import (
+    BlankLine,
+    ChangeLine,
+    PragmaLine,
+    Specification,
+    TagLine,
+    decode_note,
+)
+from carecli.plan.names import (
+    BLANK,
+    NAME,
+    PLANNER,
+    PUNCTUATION,
+    TIMESTAMP,
+    name_fault,
+    shadow,
+)
+
+__all__ = ["parse_dependency", "scan_blank", "scan_entry", "scan_pragma"]
+
+_BLANK_LINE = re.compile(rf"\A(?P<lspace>{BLANK}*)(?:#{BLANK}*(?P<note>.+)|$)")
+_NOTE = re.compile(rf"(?P<rspace>{BLANK}*)(?:#{BLANK}*(?P<note>.*))?$")
+_PRAGMA = re.compile(
+    rf"\A(?P<lspace>{BLANK}*)%(?P<hspace>{BLANK}*)"
+    rf"(?P<name>[^{PUNCTUATION}](?:[^ \t=]*?[^{PUNCTUATION} \t])?)"
+    rf"(?:(?P<lopspace>{BLANK}*)(?P<operator>=)(?P<ropspace>{BLANK}*)(?P<value>.+))?\Z"
+)
+_HEAD = (
+    rf"(?P<lspace>{BLANK}*)"
+    rf"(?:@|(?P<lopspace>{BLANK}*)(?P<operator>[+-])(?P<ropspace>{BLANK}*))?"
+)
+_ENTRY = re.compile(
+    rf"\A{_HEAD}(?P<name>{NAME})(?P<pspace>{BLANK}+)?"
+    rf"(?:\[(?P<dependencies>[^\]]+)\]{BLANK}*)?"
+    rf"(?:(?P<timestamp>{TIMESTAMP}){BLANK}*)?"
+    rf"(?:{PLANNER})?$",
+    re.ASCII,
+)
+_START = re.compile(_HEAD)
+_NAME = re.compile(NAME, re.ASCII)
+_DEPENDENCIES = re.compile(rf"{BLANK}*(\[(?P<dependencies>[^\]]*)\])?{BLANK}*")
+_TIMESTAMP = re.compile(TIMESTAMP)
+_SPECIFICATION = re.compile(
+    rf"\A(?P<conflicts>!?)(?:(?P<project>{NAME}):)?"
+    rf"(?:(?P<id>[0-9a-f]{{40}})|(?P<change>{NAME})(?:@(?P<change_tag>{NAME}))?"
+    rf"|(?:@(?P<tag>{NAME}))?)\Z",
+    re.ASCII,
+)
+
+
+def scan_blank(place: Place) -> BlankLine | None:
+    """Return the line if it holds nothing but blanks and a comment, else None."""
+    match = _BLANK_LINE.match(shadow(place.source))
+    if match is None:
+        return None
+    note = place.source[slice(*match.span("note"))] if match["note"] is not None else ""
+    return BlankLine(decode_note(note), _cut(place.source, match, "lspace"), place.number)
+
+
+def scan_pragma(place: Place) -> PragmaLine:
+    """Return the pragma on a line.
+
+    Raises:
+        PlanError: the line holds something else.
+    """
+    content, rspace, note = _split_note(place.source)
+    match = _PRAGMA.match(shadow(content))
+    if match is None:
+        raise place.error(
+            "invalid pragma; a blank line must come between pragmas and changes",
+            column=_first_visible(content),
+            hint="a pragma looks like `%project=name`; leave one line empty after the last one",
+        )
+    cut = {name: _cut(content, match, name) for name in ("lspace", "hspace", "name")}
+    spaces = {name: _cut(content, match, name) for name in ("lopspace", "operator", "ropspace")}
+    value = _cut(content, match, "value") if match["value"] is not None else None
+    return PragmaLine(**cut, **spaces, value=value, note=note, rspace=rspace, number=place.number)
+
+
+def scan_entry(place: Place) -> ChangeLine | TagLine:
+    """Return the change or tag on a line.
+
+    Raises:
+        PlanError: the line is neither, or lacks a part, with the column where it goes wrong.
+    """
+    content, rspace, note = _split_note(place.source)
+    shape = shadow(content)
+    is_tag = re.match(rf"{BLANK}*@", shape) is not None
+    match = _ENTRY.match(shape)
+    if match is None or match["timestamp"] is None or match["planner_name"] is None:
+        raise _diagnosis(place, content, shape)
+    name = _cut(content, match, "name")
+    column = match.start("name") + 1
+    fault = name_fault(name, tag=is_tag)
+    if fault is not None:
+        raise place.error(fault, column=column, hint=f"choose another name: {NAME_RULE}")
+    _check_time(place, content, match)
+    common = {
+        "name": name,
+        "timestamp": _cut(content, match, "timestamp"),
+        "planner_name": _cut(content, match, "planner_name"),
+        "planner_email": _cut(content, match, "planner_email"),
+        "lspace": _cut(content, match, "lspace"),
+        "rspace": rspace,
+        "note": decode_note(note),
+    }
+    if is_tag:
+        if match["dependencies"] is not None:
+            raise place.error(
+                "tags may not specify dependencies",
+                column=match.start("dependencies"),
+                hint="remove the brackets, or put them on the change",
+            )
+        return TagLine(**common, number=place.number)
+    return ChangeLine(
+        **common,
+        number=place.number,
+        dependencies=_scan_dependencies(place, content, match),
+        operator=_cut(content, match, "operator"),
+        lopspace=_cut(content, match, "lopspace"),
+        ropspace=_cut(content, match, "ropspace"),
+        pspace=_cut(content, match, "pspace") or " ",
+    )
+
+
+def parse_dependency(text: str, column: int = 0) -> Specification | None:
+    """Return what `[!][project:]change[@tag]`, `@tag` or an id says, or None if it is none.
+
+    Arguments:
+        text: one dependency, without blanks.
+        column: where it begins on its line, in characters from 1.
+    """
+    match = _SPECIFICATION.match(shadow(text))
+    if match is None or (match["id"] or match["change"] or match["tag"]) is None:
+        return None
+    parts = {
+        name: _cut(text, match, name) or None
+        for name in ("project", "id", "change", "change_tag", "tag")
+    }
+    tag = parts.pop("change_tag") or parts.pop("tag")
+    parts.pop("tag", None)
+    return Specification(bool(match["conflicts"]), **parts, tag=tag, column=column)
+
+
+def _check_time(place: Place, content: str, match: re.Match[str]) -> None:
+    timestamp = _cut(content, match, "timestamp")
+    try:
+        datetime.fromisoformat(timestamp)
+    except ValueError:
+        raise place.error(
+            f"there is no such time as {timestamp}",
+            column=match.start("timestamp") + 1,
+            hint="write it in UTC, like 2026-01-31T12:00:00Z",
+        ) from None
+
+
+def _scan_dependencies(
+    place: Place, content: str, match: re.Match[str]
+) -> tuple[Specification, ...]:
+    if match["dependencies"] is None:
+        return ()
+    start = match.start("dependencies")
+    found: dict[str, Specification] = {}
+    for word in re.finditer(r"[^ \t]+", match["dependencies"]):
+        column = start + word.start() + 1
+        text = content[start + word.start() : start + word.end()]
+        specification = parse_dependency(text, column)
+        if specification is None:
+            raise place.error(
+                f'"{text}" is not a valid dependency',
+                column=column,
+                hint="write change, change@tag, @tag, project:change or an id, "
+                "with a ! before it for a conflict",
+            )
+        if text in found:
+            raise place.error(f'duplicate dependency "{text}"', column=column, hint="name it once")
+        found[text] = specification
+    if match["dependencies"][0] in " \t" and found:
+        raise place.error(
+            "dependencies begin with a blank",
+            column=start + 1,
+            hint="sqitch wants the first dependency right after the bracket: [name ...]",
+        )
+    return tuple(found.values())
+
+
+def _diagnosis(place: Place, content: str, shape: str) -> PlanError:
+    """Return the error for a line that is no entry, at the first column that does not fit."""
+    start = _START.match(shape)
+    at = start.end() if start else 0
+    name = _NAME.match(shape, at)
+    if name is None or (name.end() < len(shape) and shape[name.end()] not in " \t"):
+        if place.source.strip() == "#":
+            return place.error(
+                "a comment without text",
+                column=place.source.index("#") + 1,
+                hint="sqitch takes a # alone for a change; write a text after it or drop it",
+            )
+        column = at if name is None else name.end()
+        return place.error("invalid name", column=column + 1, hint=NAME_RULE)
+    dependencies = _DEPENDENCIES.match(shape, name.end())
+    at = dependencies.end() if dependencies else name.end()
+    if shape[at : at + 1] == "[":
+        return place.error(
+            "the dependencies are not closed", column=at + 1, hint="put a ] after the last one"
+        )
+    if dependencies and dependencies["dependencies"] == "":
+        column = dependencies.end("dependencies")
+        return place.error(
+            "empty brackets", column=column + 1, hint="name a dependency or drop the brackets"
+        )
+    return _diagnose_origin(place, shape, at)
+
+
+def _diagnose_origin(place: Place, shape: str, at: int) -> PlanError:
+    """Return the error for what follows the name and the dependencies."""
+    example = "after the name come a time and a planner: 2026-01-31T12:00:00Z Name <e@mail>"
+    timestamp = _TIMESTAMP.match(shape, at)
+    if timestamp is None:
+        later = _TIMESTAMP.search(shape, at)
+        if later is not None:
+            return place.error(
+                "unexpected text between name and timestamp", column=at + 1, hint=example
+            )
+        planned = re.search(rf"{PLANNER}$", shape[at:])
+        missing = "timestamp" if planned else "timestamp and planner name and email"
+        return place.error(f"missing {missing}", column=at + 1, hint=example)
+    rest = shape[timestamp.end() :]
+    column = timestamp.end() + len(rest) - len(rest.lstrip(" \t")) + 1
+    if not rest.strip(" \t"):
+        return place.error("missing planner name and email", column=column, hint=example)
+    return place.error("the planner is not written as Name <email>", column=column, hint=example)
+
+
+def _split_note(source: str) -> tuple[str, str, str]:
+    """Return a line's content, the blanks after it, and the text of its note."""
+    match = _NOTE.search(shadow(source))
+    if match is None:  # pragma: no cover - the pattern matches the empty string
+        return source, "", ""
+    note = source[slice(*match.span("note"))] if match["note"] is not None else ""
+    return source[: match.start()], source[slice(*match.span("rspace"))], note
+
+
+def _cut(text: str, match: re.Match[str], name: str) -> str:
+    """Return what a group of a match on the shadow stands for in the text itself."""
+    return "" if match[name] is None else text[slice(*match.span(name))]
+
+
+def _first_visible(text: str) -> int:
+    return len(text) - len(text.lstrip(" \t")) + 1
