@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 from pathlib import Path
@@ -64,7 +65,9 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: the command line without the program's name; default: the process's own.
     """
     try:
-        result: Any = cli.main(args=arguments, prog_name="carecli", standalone_mode=False)
+        result: Any = cli.main(
+            args=arguments, prog_name="carecli", standalone_mode=False, color=_colour()
+        )
     except click.exceptions.Abort:
         click.echo("Aborted; nothing more was done.", err=True)
         sys.exit(130)
@@ -74,6 +77,9 @@ def main(arguments: list[str] | None = None) -> None:
     except CarecliError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; nothing more was done.", err=True)
+        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output went away (`carecli log | head`): nothing to tell it.
         sys.stderr.close()
@@ -83,8 +89,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def show_error(error: CarecliError) -> None:
     """Print what is wrong, where, and what would be right, on stderr."""
-    click.secho(f"Error: {error.message}", err=True, fg="red")
+    click.secho(f"Error: {error.message}", err=True, fg="red", color=_colour())
     if error.detail:
         click.echo("\n".join(f"  {line}" for line in error.detail.splitlines()), err=True)
     if error.hint:
         click.echo(f"Hint: {error.hint}", err=True)
+
+
+def _colour() -> bool | None:
+    """Return False where NO_COLOR asks for none (https://no-color.org), else None: click decides."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -1,0 +1,129 @@
+"""What the database is like after a run was cut short, from what the database itself says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from carecli.database import connect
+from carecli.errors import CannotConnect, CarecliError
+from carecli.migrator.state import State
+from carecli.migrator.target import Target
+from carecli.registry.lock import WORKER
+from carecli.registry.migration import ChangeMigration
+from carecli.registry.store import DeployedChange
+from carecli.resources import read_sql
+
+__all__ = ["Aftermath"]
+
+_PATIENCE = 10.0  # seconds, for a server's crash recovery or the end of a lost session
+_POLL_SECONDS = 0.2
+_COMING_UP = "the database system is"  # starting up, in recovery mode, shutting down
+
+
+class Aftermath:
+    """Tells the state of a database, on a new connection where the run's own is of no use.
+
+    Arguments:
+        target: project and database of the run.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._worker = target.connection.info.backend_pid
+
+    def tell(self, current: ChangeMigration | None, leftovers: list[str]) -> str:
+        """Return the state in a sentence.
+
+        Arguments:
+            current: what was being deployed or reverted, or None.
+            leftovers: what else is known to be unfinished.
+        """
+        try:
+            with self._reading() as target:
+                registry = target.registry()
+                deployed = registry.deployed() if registry.exists() else []
+                invalid = target.connection.execute(read_sql("queries/invalid_indexes")).fetchall()
+        except (psycopg.Error, CarecliError) as error:
+            why = error.message if isinstance(error, CarecliError) else str(error).strip()
+            return f"unknown, the database cannot be read ({why}); `carecli status` tells."
+        except KeyboardInterrupt:
+            return "unknown, interrupted once more before it was read; `carecli status` tells."
+        parts = self._parts(deployed, current)
+        parts += leftovers
+        if invalid:
+            names = ", ".join(name for (name,) in invalid)
+            parts.append(f"invalid indexes: {names}; drop them before the next run")
+        return "; ".join(parts)
+
+    def blocker(self) -> str:
+        """Return who is likely to be in the way of a lock, in brackets, or nothing."""
+        try:
+            rows = self._target.connection.execute(read_sql("queries/table_lock_holders"))
+            found = rows.fetchone()
+        except psycopg.Error:
+            return ""
+        if found is None:
+            return ""
+        pid, user, application, state, seconds, relations = found
+        doing = f", {state}" if state else ""
+        since = f" for {seconds} s" if seconds is not None else ""
+        return (
+            f" (pid {pid} of {user}, {application or 'no application name'}{doing}, "
+            f"holds locks on {relations}{since})"
+        )
+
+    def _parts(self, deployed: list[DeployedChange], current: ChangeMigration | None) -> list[str]:
+        pending = len(State(self._target.project.plan, deployed).pending)
+        last = f"deployed through {deployed[-1].change}" if deployed else "nothing is deployed"
+        parts = [f"{last}, {pending} pending"]
+        if current is None:
+            return parts
+        recorded = current.change.id in {row.change_id for row in deployed}
+        parts.append(f"{current.change.name} is {'' if recorded else 'not '}deployed")
+        if not current.use_transactions and recorded == current.reverting:
+            parts.append(
+                "its script does not run in a transaction, so what ran of it before may have stayed"
+            )
+        return parts
+
+    @contextmanager
+    def _reading(self) -> Iterator[Target]:
+        """Give the run's connection, or a new one where that is lost or in a transaction."""
+        own = self._target.connection
+        if not own.closed and own.info.transaction_status == TransactionStatus.IDLE:
+            yield self._target
+            return
+        own.close()
+        connection = self._reconnect()
+        try:
+            self._await_end(connection)
+            yield replace(self._target, connection=connection)
+        finally:
+            connection.close()
+
+    def _reconnect(self) -> psycopg.Connection:
+        """Connect anew, waiting for a server that comes up after a crash."""
+        limit = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return connect(self._target.choice.conninfo)
+            except CannotConnect as error:
+                if _COMING_UP not in (error.detail or "") or time.monotonic() > limit:
+                    raise
+            time.sleep(_POLL_SECONDS)
+
+    def _await_end(self, connection: psycopg.Connection) -> None:
+        """Wait until the lost session has ended: until then it may still commit."""
+        query = "select from pg_stat_activity where pid = %s and application_name = %s"
+        parameters = (self._worker, WORKER)
+        limit = time.monotonic() + _PATIENCE
+        while connection.execute(query, parameters).fetchone() is not None:
+            if time.monotonic() > limit:
+                raise CarecliError(f"the session with pid {self._worker} has not ended yet")
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The yoyo backend that keeps its state in sqitch's registry tables."""

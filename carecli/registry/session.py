@@ -1,0 +1,247 @@
+"""One database session that runs scripts, and its double that only writes them down."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import psycopg
+from psycopg import generators, pq, sql
+
+from carecli.resources import read_sql
+
+if TYPE_CHECKING:
+    from carecli.script import Batch, Location
+
+__all__ = ["ScriptError", "Session", "LiveSession", "Transcript", "statement"]
+
+
+_CANCEL_SECONDS = 5.0
+
+
+class ScriptError(psycopg.DatabaseError):
+    """A statement of a script failed.
+
+    It is a database error, so that yoyo's machinery knows what to undo.
+
+    Arguments:
+        cause: what the server said.
+        location: the place in the script, or None at its end (a check put off until then).
+    """
+
+    def __init__(self, cause: psycopg.Error, location: Location | None) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.location = location
+
+
+def statement(name: str, *, registry: str) -> sql.Composed:
+    """Return the statement of `sql/queries/<name>.sql` for a registry schema.
+
+    Arguments:
+        name: file name without its ending.
+        registry: name of the schema.
+    """
+    text = read_sql(f"queries/{name}")
+    return sql.SQL(text).format(registry=sql.Identifier(registry))
+
+
+class Session(Protocol):
+    """What the backend needs of a session."""
+
+    connection: psycopg.Connection
+
+    def run(self, *statements: str) -> None:
+        """Run statements without parameters."""
+
+    def defer(self, *statements: str) -> None:
+        """Run statements together with what is run next: housekeeping costs no round trip."""
+
+    def roll_back(self) -> bool:
+        """End the transaction that may be open; return whether the session can go on."""
+
+    def run_batch(self, batch: Batch) -> None:
+        """Run a batch of a script; a failure is a `ScriptError` with its place."""
+
+    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement that changes the registry and return its rows."""
+
+
+class LiveSession:
+    """A session on a real connection in autocommit mode.
+
+    Arguments:
+        connection: used by nobody else meanwhile.
+        verbosity: from 2 on, every statement is shown on stderr.
+    """
+
+    def __init__(self, connection: psycopg.Connection, *, verbosity: int = 0) -> None:
+        self.connection = connection
+        self._verbosity = verbosity
+        self._deferred: list[str] = []
+
+    def run(self, *statements: str) -> None:
+        """Run statements without parameters, in one round trip."""
+        self.defer(*statements)
+        self._flush()
+
+    def defer(self, *statements: str) -> None:
+        """Send statements with the next ones."""
+        self._deferred.extend(statements)
+
+    def roll_back(self) -> bool:
+        """End the transaction that may be open, whatever state the session is in.
+
+        Returns False where the session is lost; the server rolls back what it was doing.
+        """
+        self._deferred.clear()
+        status = self.connection.pgconn.transaction_status
+        if status in (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.UNKNOWN):
+            # Interrupted between a question and its answer: nobody can tell which answer would
+            # be read next.
+            if status == pq.TransactionStatus.ACTIVE:
+                with suppress(psycopg.Error):
+                    self.connection.cancel_safe(timeout=_CANCEL_SECONDS)
+            self.connection.close()
+            return False
+        if status != pq.TransactionStatus.IDLE:
+            self.run("rollback;")
+        return True
+
+    def run_batch(self, batch: Batch) -> None:
+        """Run a batch of a script in one round trip.
+
+        Raises:
+            ScriptError: with the place of the statement that failed.
+        """
+        if batch.statements[0].kind != "sql":
+            self._flush()
+        if batch.copy_data is not None:
+            self._trace(batch.sql)
+            self._copy(batch)
+            return
+        before = len(self._deferred)
+        prefix = sum(len(text) + 1 for text in self._deferred)
+        results = self._send("\n".join([*self._deferred, batch.sql]))
+        error = _error_of(results)
+        if error is None:
+            return
+        position = int(error.diag.statement_position or 0) - prefix
+        if len(results) <= before and position <= 0:
+            raise error
+        self._fail(batch, len(results) - 1 - before, position, error)
+
+    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement with parameters and return its rows."""
+        self._flush()
+        cursor = self.connection.execute(query, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def _flush(self) -> None:
+        if self._deferred:
+            error = _error_of(self._send("\n".join(self._deferred)))
+            if error is not None:
+                raise error
+
+    def _send(self, text: str) -> list[pq.abc.PGresult]:
+        # Connection.execute() raises on the first error and forgets how many statements had
+        # succeeded before it, which is what tells where in the script the error is.
+        self._deferred.clear()
+        self._trace(text)
+        self.connection.pgconn.send_query(text.encode())
+        results: list[pq.abc.PGresult] = self.connection.wait(
+            generators.execute(self.connection.pgconn)
+        )
+        while results and results[-1].status == pq.ExecStatus.COPY_OUT:
+            results[-1:] = self._drain()
+        return results
+
+    def _drain(self) -> list[pq.abc.PGresult]:
+        """Read past the rows of a COPY TO STDOUT, which psql would print."""
+        pgconn = self.connection.pgconn
+        while not isinstance(
+            result := self.connection.wait(generators.copy_from(pgconn)), pq.PGresult
+        ):
+            pass
+        rest = self.connection.wait(generators.fetch_many(pgconn))
+        return [result, *rest]
+
+    def _copy(self, batch: Batch) -> None:
+        try:
+            with self.connection.cursor().copy(batch.sql.encode()) as copy:
+                copy.write(batch.copy_data or "")
+        except psycopg.Error as error:
+            if place := _place_in_data(batch, error):
+                raise ScriptError(error, place) from error
+            self._fail(batch, 0, int(error.diag.statement_position or 0), error)
+
+    @staticmethod
+    def _fail(batch: Batch, index: int, position: int, error: psycopg.Error) -> NoReturn:
+        place = batch.locate(index, position if position > 0 else None)
+        raise ScriptError(error, place) from error
+
+    def _trace(self, text: str) -> None:
+        if self._verbosity > 1:
+            print(text.rstrip(), file=sys.stderr)
+
+
+class Transcript:
+    """A session that writes down what would be run, as a script that psql can run.
+
+    Arguments:
+        connection: to a database of the same settings; only read from.
+    """
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.text = ""
+
+    def run(self, *statements: str) -> None:
+        """Write the statements down."""
+        self.text += "".join(f"{text.rstrip()}\n" for text in statements)
+
+    def defer(self, *statements: str) -> None:
+        """Write the statements down."""
+        self.run(*statements)
+
+    def roll_back(self) -> bool:
+        """Write the end of a transaction down."""
+        self.run("rollback;")
+        return True
+
+    def run_batch(self, batch: Batch) -> None:
+        """Write the statements of the batch down, with the data of a COPY."""
+        body = batch.sql.rstrip()
+        self.text += body + ("\n" if body.endswith(";") else "\n;\n")
+        if batch.copy_data is not None:
+            data = batch.copy_data
+            self.text += data + ("" if data.endswith("\n") or not data else "\n") + "\\.\n"
+
+    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Write the statement down with its parameters in place."""
+        cursor = psycopg.ClientCursor(self.connection)
+        self.text += cursor.mogrify(query, parameters).rstrip() + "\n"
+        return []
+
+
+def _error_of(results: list[pq.abc.PGresult]) -> psycopg.Error | None:
+    if not results or results[-1].status != pq.ExecStatus.FATAL_ERROR:
+        return None
+    return psycopg.errors.error_from_result(results[-1], encoding="utf-8")
+
+
+def _place_in_data(batch: Batch, error: psycopg.Error) -> Location | None:
+    """Return the line of the inline data that a COPY failed at, where the server names it."""
+    found = re.match(r"COPY .*?, line (\d+)", error.diag.context or "")
+    if found is None:
+        return None
+    statement = batch.locate(0, len(batch.sql))
+    line = statement.line + int(found[1])
+    lines = batch.source.text.split("\n")
+    if line > len(lines):
+        return None
+    return replace(statement, line=line, column=1, source_line=lines[line - 1].rstrip("\r"))

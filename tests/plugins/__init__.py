@@ -1,0 +1,1 @@
+"""Fixtures and options shared by all tests, one idea a pytest plugin."""

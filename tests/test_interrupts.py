@@ -1,0 +1,116 @@
+"""Signals strike where they may, and wait where they must."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import click
+import pytest
+
+from carecli.interrupts import Terminated, interruptible, signal_of, uninterrupted
+
+
+def send(number: int) -> None:
+    """Send this process a signal and let it arrive."""
+    os.kill(os.getpid(), number)
+    time.sleep(0.01)
+
+
+def send_while_held(number: int, done: list[int]) -> None:
+    """Send a signal where it has to wait, and note that the block went on."""
+    with interruptible(), uninterrupted():
+        send(number)
+        done.append(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_signal_ends_the_block(number: int, kind: type[BaseException]) -> None:
+    """Both signals become interrupts that know their number."""
+    with pytest.raises(kind) as caught, interruptible():
+        send(number)
+    assert signal_of(caught.value) == number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_waits(number: int) -> None:
+    """In a block that must not be interrupted a signal waits for its end."""
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt) as caught:
+        send_while_held(number, done)
+    assert done == [number]
+    assert signal_of(caught.value) == number
+
+
+def test_signal_waits_with_other_threads_about() -> None:
+    """It does so although the system may give the signal to any thread, as to a progress bar's."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    done: list[int] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            send_while_held(signal.SIGINT, done)
+    finally:
+        ended.set()
+        thread.join()
+    assert done == [signal.SIGINT]
+
+
+def test_second_signal_strikes_at_once() -> None:
+    """Who insists is not kept waiting."""
+    done = []
+
+    def insist() -> None:
+        with interruptible(), uninterrupted():
+            send(signal.SIGINT)
+            done.append(1)
+            send(signal.SIGINT)
+            done.append(2)
+
+    with pytest.raises(KeyboardInterrupt):
+        insist()
+    assert done == [1]
+
+
+def test_nested_blocks_wait_for_the_outer_one() -> None:
+    """The end of an inner block lets nothing through while an outer one holds."""
+    done = []
+
+    def nested() -> None:
+        with interruptible(), uninterrupted():
+            with uninterrupted():
+                send(signal.SIGTERM)
+            done.append(True)
+
+    with pytest.raises(Terminated):
+        nested()
+    assert done == [True]
+
+
+def test_handlers_are_put_back() -> None:
+    """Afterwards the signals are handled as before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with interruptible():
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_ignored_signal_stays_ignored() -> None:
+    """What `nohup` or a shell's `&` had ignored does not end the block."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            send(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_end_of_input_is_no_signal() -> None:
+    """What click raises at the end of the input stands for no signal."""
+    with interruptible():
+        assert signal_of(click.Abort()) is None
