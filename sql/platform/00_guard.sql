@@ -13,7 +13,8 @@ begin
         raise exception using
             errcode = 'duplicate_schema',
             message = pg_catalog.format(
-                'database %I already has a schema "auth"; the platform look-alike is not applied to it',
+                'database %I already has a schema "auth"; '
+                'the platform look-alike is not applied to it',
                 pg_catalog.current_database()
             ),
             hint = 'A Supabase project needs no sql/platform: run the migrations alone. '
@@ -23,7 +24,8 @@ begin
         raise exception using
             errcode = 'insufficient_privilege',
             message = pg_catalog.format(
-                'role %I may not prepare the platform look-alike: it takes a superuser', current_user
+                'role %I may not prepare the platform look-alike: it takes a superuser',
+                current_user
             ),
             hint = 'Connect as the bootstrap superuser of the cluster.';
     end if;

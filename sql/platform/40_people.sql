@@ -78,14 +78,18 @@ create index user_restrictions_user_id_idx on public.user_restrictions (user_id,
 create index user_restrictions_applied_by_idx on public.user_restrictions (applied_by);
 alter table public.user_restrictions enable row level security;
 
-comment on table public.user_restrictions is 'Moderation measures; the newest unexpired row counts.';
+comment on table public.user_restrictions is
+    'Moderation measures; the newest unexpired row counts.';
 comment on column public.user_restrictions.id is 'Key.';
 comment on column public.user_restrictions.user_id is 'Who is restricted.';
-comment on column public.user_restrictions.restriction_level is 'none, limited, suspended or banned.';
+comment on column public.user_restrictions.restriction_level is
+    'none, limited, suspended or banned.';
 comment on column public.user_restrictions.can_send_messages is 'False: may not send.';
 comment on column public.user_restrictions.can_start_conversations is 'False: may not start.';
-comment on column public.user_restrictions.requires_pre_approval is 'True: messages wait for a moderator.';
-comment on column public.user_restrictions.message_limit_per_day is 'Messages a day; null: no limit.';
+comment on column public.user_restrictions.requires_pre_approval is
+    'True: messages wait for a moderator.';
+comment on column public.user_restrictions.message_limit_per_day is
+    'Messages a day; null: no limit.';
 comment on column public.user_restrictions.reason is 'Why, for the team.';
 comment on column public.user_restrictions.applied_by is 'Which moderator.';
 comment on column public.user_restrictions.applied_at is 'Since when.';
