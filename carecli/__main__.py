@@ -1,5 +1,34 @@
-"""`python -m carecli` is `carecli`."""
+"""The program: `carecli`, and `python -m carecli`."""
 
-from carecli.cli import main
+from __future__ import annotations
 
-main()
+import gc
+import os
+import sys
+from typing import NoReturn
+
+__all__ = ["run"]
+
+
+def run() -> NoReturn:
+    """Run the command line, as fast as a program that lives for a moment can start and end.
+
+    Most of a short command's time is the start of Python. Loading modules makes many objects and
+    no garbage, so the collector is let wait; and what the process holds at its end goes with it,
+    so the interpreter is not taken down piece by piece.
+    """
+    gc.set_threshold(100_000, 50, 50)
+    from carecli.cli import main
+
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`carecli log | head`): nothing to tell it.
+        pass
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,8 @@ def cli(ctx: click.Context, directory: Path | None, verbose: int, quiet: bool) -
     ctx.obj = Settings(directory=directory, verbosity=-1 if quiet else verbose)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the code of the contract.
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code of the contract.
 
     Arguments:
         arguments: the command line without the program's name; default: the process's own.
@@ -70,21 +69,20 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except click.exceptions.Abort:
         click.echo("Aborted; nothing more was done.", err=True)
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except CarecliError as error:
         show_error(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         click.echo("Interrupted; nothing more was done.", err=True)
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
         # The reader of our output went away (`carecli log | head`): nothing to tell it.
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(result if isinstance(result, int) else 0)
+        return 0
+    return result if isinstance(result, int) else 0
 
 
 def show_error(error: CarecliError) -> None:
@@ -97,5 +95,5 @@ def show_error(error: CarecliError) -> None:
 
 
 def _colour() -> bool | None:
-    """Return False where NO_COLOR asks for none (https://no-color.org), else None: click decides."""
+    """Return False where NO_COLOR asks for no colour (no-color.org), else None: click decides."""
     return False if os.environ.get("NO_COLOR") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +19,9 @@ from carecli.script import read_script
 
 __all__ = ["ChangeCheck", "verify_changes"]
 
-Verdict = Literal["ok", "failed", "reworked", "no script", "not deployed", "unknown"]
+Verdict = Literal[
+    "ok", "failed", "reworked", "no script", "not deployed", "out of order", "unknown"
+]
 _LOCK_TIMEOUT = 5000
 
 
@@ -29,7 +32,8 @@ class ChangeCheck:
     Arguments:
         change: the change.
         verdict: `ok`; `failed`; `reworked`, a later change of the name is verified instead;
-            `no script`; `not deployed`, though a later change is; `unknown` to the plan.
+            `no script`; `not deployed`, though a later change is; `out of order`, deployed
+            after one that is planned after it; `unknown` to the plan.
         message: what is wrong, or None.
         detail: where, or None.
     """
@@ -42,7 +46,7 @@ class ChangeCheck:
     @property
     def is_finding(self) -> bool:
         """Whether somebody has to do something about it."""
-        return self.verdict in ("failed", "not deployed", "unknown")
+        return self.verdict in ("failed", "not deployed", "out of order", "unknown")
 
 
 def verify_changes(
@@ -68,7 +72,20 @@ def verify_changes(
     runner = ScriptRunner(LiveSession(target.connection), lock_timeout=_LOCK_TIMEOUT)
     wanted = changes[first : last + 1]
     checks = [_verify(target, runner, change) for change in wanted]
-    return [*checks, *_gaps(state, wanted)]
+    return [*_ordered(state, checks), *_gaps(state, wanted)]
+
+
+def _ordered(state: State, checks: list[ChangeCheck]) -> Iterator[ChangeCheck]:
+    """Give the checks, those of changes that were deployed too late with that verdict."""
+    furthest = -1
+    for check in checks:
+        place = state.plan.find(check.change.id)
+        if place is not None and place < furthest and not check.is_finding:
+            late = f"deployed after {state.plan.changes[furthest].name}, which is planned after it"
+            yield ChangeCheck(check.change, "out of order", late)
+        else:
+            yield check
+        furthest = max(furthest, -1 if place is None else place)
 
 
 def _gaps(state: State, wanted: list[Change]) -> list[ChangeCheck]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from carecli.commands._common import database_options, format_option
@@ -46,7 +44,7 @@ def command(
             else []
         )
     if output == "json":
-        print_json([asdict(item) for item in events])
+        print_json([item._asdict() for item in events])
         return
     for item in events:
         colour = {"fail": "red", "revert": "yellow"}.get(item.event, "green")

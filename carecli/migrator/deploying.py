@@ -37,6 +37,8 @@ def deploy(
     changes = state.to_deploy(to)
     # Every script is read before the lock is asked for: a fault in one ends here.
     migrations = deploy_migrations(target, state, changes, options)
+    if options.verify:
+        _name_unverified(migrations, reporter)
     if dry_run:
         return Outcome(transcript=_transcript(target, migrations, options))
     run = Run(target, options, reporter, "deploy")
@@ -45,6 +47,13 @@ def deploy(
             migrations = deploy_migrations(target, now, now.to_deploy(to), options)
         run.prepare(now)
         return Outcome(run.apply(list(run.backend.to_apply(migration_list(migrations)))))
+
+
+def _name_unverified(migrations: list[ChangeMigration], reporter: Reporter) -> None:
+    """Say which changes nothing will prove: a missing verify script is no fault, as in sqitch."""
+    names = [item.change.name for item in migrations if item.scripts.verify is None]
+    if names:
+        reporter.say(f"Warning:  no verify script: {', '.join(names)}")
 
 
 def _transcript(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from carecli.errors import CarecliError, Refused
@@ -34,7 +35,8 @@ def deploy_migrations(
         CarecliError: a script is missing.
     """
     resolved = _resolve(target.registry(), state, changes)
-    _refuse_equal_scripts(target, state, changes)
+    digests = {change.id: target.project.script_hash(change) for change in changes}
+    _refuse_equal_scripts(target, state, changes, digests)
     reader = _ScriptReader(target)
     migrations: dict[str, ChangeMigration] = {}
     for change in changes:
@@ -42,7 +44,7 @@ def deploy_migrations(
         migrations[change.id] = ChangeMigration(
             change,
             reader.for_deploy(change, options),
-            script_hash=target.project.script_hash(change),
+            script_hash=digests[change.id],
             dependency_ids=ids,
             requires=[migrations[key] for key in ids.values() if key in migrations],
         )
@@ -90,7 +92,9 @@ def _resolve(registry: Registry, state: State, changes: Sequence[Change]) -> dic
     for change in changes:
         for dependency in change.dependencies:
             if not dependency.is_external and dependency.id is None:
-                faults.append(f"{change.name} names {dependency.text}, which the plan does not have")
+                faults.append(
+                    f"{change.name} names {dependency.text}, which the plan does not have"
+                )
                 continue
             found = dependency.id if dependency.id in present else None
             if found is None and with_registry and dependency.is_external:
@@ -112,11 +116,13 @@ def _resolve(registry: Registry, state: State, changes: Sequence[Change]) -> dic
     return resolved
 
 
-def _refuse_equal_scripts(target: Target, state: State, changes: Sequence[Change]) -> None:
+def _refuse_equal_scripts(
+    target: Target, state: State, changes: Sequence[Change], digests: Mapping[str, str | None]
+) -> None:
     """The registry wants deploy scripts of one project to differ: find out before it does."""
     known = {row.script_hash: row.change for row in state.deployed if row.script_hash}
     for change in changes:
-        digest = target.project.script_hash(change)
+        digest = digests[change.id]
         if digest is None:
             continue
         if digest in known:
@@ -144,8 +150,8 @@ class _ScriptReader:
     """Reads the scripts of a project with psql's variables in them."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
         self._project = target.project
+        self._variables = cache(target.script_variables)
 
     def for_deploy(self, change: Change, options: MigrationOptions) -> Scripts:
         verify = self._optional(self._project.verify_file(change), "verify", options.verify)
@@ -177,4 +183,4 @@ class _ScriptReader:
         return self._read(path, purpose) if wanted and path.is_file() else None
 
     def _read(self, path: Path, purpose: Purpose) -> Script:
-        return read_script(path, variables=self._target.script_variables(purpose), purpose=purpose)
+        return read_script(path, variables=self._variables(purpose), purpose=purpose)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from carecli.plan.names import SPACES
 
@@ -34,8 +33,7 @@ def decode_note(text: str) -> str:
     return _ESCAPED.sub(lambda match: _UNESCAPES[match[0]], text.strip(SPACES))
 
 
-@dataclass(frozen=True, slots=True)
-class Specification:
+class Specification(NamedTuple):
     """A dependency as it is written: `[!][project:]change[@tag]`, `@tag` or an id.
 
     Arguments:
@@ -70,8 +68,7 @@ class Specification:
         return f"{'!' if self.conflicts else ''}{self.text(project)}"
 
 
-@dataclass(frozen=True, slots=True)
-class BlankLine:
+class BlankLine(NamedTuple):
     """A line with nothing on it but blanks and perhaps a comment."""
 
     note: str = ""
@@ -83,8 +80,7 @@ class BlankLine:
         return self.lspace + _comment(encode_note(self.note))
 
 
-@dataclass(frozen=True, slots=True)
-class PragmaLine:
+class PragmaLine(NamedTuple):
     """A pragma: `%name` or `%name=value`; the note is kept as it stands, escapes and all."""
 
     name: str
@@ -106,8 +102,7 @@ class PragmaLine:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TagLine:
+class TagLine(NamedTuple):
     """A tag: `@name timestamp planner <email> # note`."""
 
     name: str
@@ -127,8 +122,7 @@ class TagLine:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
+class ChangeLine(NamedTuple):
     """A change: `[+-]name [dependencies] timestamp planner <email> # note`."""
 
     name: str

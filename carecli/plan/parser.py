@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from carecli.errors import CarecliError
@@ -115,7 +114,7 @@ def _checked(pragma: PragmaLine, place: Place) -> PragmaLine:
     """Return the pragma as sqitch keeps it, once its value is known to be good."""
     if pragma.name == "syntax-version":
         # Whatever version it says, sqitch reads it as the present one and writes that.
-        return replace(pragma, value=SYNTAX_VERSION, operator="=")
+        return pragma._replace(value=SYNTAX_VERSION, operator="=")
     if pragma.name == "project" and not is_name(pragma.value or ""):
         column = place.source.find(pragma.value) + 1 if pragma.value else len(place.source) + 1
         raise place.error(

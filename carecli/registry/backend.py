@@ -51,10 +51,13 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         self.registry = registry
         self.leftovers: list[str] = []
         self._in_transaction = False
+        self._shared = False
         self._runner = ScriptRunner(
             session, lock_timeout=lock_timeout, allow_data_loss=allow_data_loss
         )
         self._before_commit = before_commit
+        self.flush_each = True
+        self._unflushed = False
         self._retries = retries
         super().__init__(dburi="", migration_table="changes")
         self.has_transactional_ddl = True
@@ -76,6 +79,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def transaction(self, rollback_on_exit: bool = False) -> AbstractContextManager[Any]:
         """Return yoyo's transaction; within another one (`--atomic`) it is a part of that."""
         if self._in_transaction:
+            self._shared = True
             return nullcontext()
         transaction: AbstractContextManager[Any] = super().transaction(rollback_on_exit)
         return transaction
@@ -89,6 +93,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         """Begin a transaction that no other migrator, however old its sqitch, runs beside."""
         assert not self._in_transaction
         self._in_transaction = True
+        self._shared = False
         self.session.defer("begin;", *self._runner.settings(local=True))
         if self._registered:
             self.session.defer(f"lock table {self.changes_table} in exclusive mode;")
@@ -102,12 +107,27 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         with uninterrupted():
             try:
                 self._before_commit()
+                if not self.flush_each:
+                    self.session.defer("set local synchronous_commit = off;")
                 self.session.run("commit;")
+                self._unflushed = not self.flush_each
             except BaseException:
                 self.session.roll_back()
                 raise
             finally:
                 self._in_transaction = False
+
+    def flush(self) -> None:
+        """Wait until all that was committed is on the server's disk.
+
+        With `flush_each` off a commit does not wait for that, and the next one that does brings
+        it there as well: the log is written in order. A server that crashes meanwhile loses
+        whole changes from the end of the run, each with its registry rows, and the run with them.
+        """
+        if self._unflushed and not self.connection.closed:
+            # A transaction with an id is one that the log has to know of.
+            self.session.run("begin;", "select pg_catalog.pg_current_xact_id();", "commit;")
+            self._unflushed = False
 
     def rollback(self) -> None:
         """Roll back; a lost connection has done so by itself."""
@@ -160,7 +180,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             ScriptError: with the place of the statement that failed.
         """
         if self._in_transaction:
-            self._runner.run(script)
+            self._runner.run(script, shared=self._shared)
         else:
             self._runner.run_autocommitted(
                 script, before=self._before_commit, retries=self._retries

@@ -48,21 +48,27 @@ class ScriptRunner:
             statements.append(f"set {scope} carecli.allow_data_loss = 'on';")
         return statements
 
-    def run(self, script: Script, *, nested: bool = False) -> None:
+    def run(self, script: Script, *, shared: bool = False) -> None:
         """Run a script in the transaction that is open.
 
         Arguments:
             script: what to run.
-            nested: in a savepoint, where the isolation level is settled already.
+            shared: whether other changes' scripts run in the transaction as well.
 
         Raises:
             ScriptError: with the place of the statement that failed.
         """
-        if modes := _transaction_modes(script.modes, nested=nested):
-            self._session.defer(f"set transaction {modes};")
-        for batch in script.batches():
-            self._session.run_batch(batch)
-        self._session.defer(*_reset_session(), *self.settings(local=True))
+        self._run(script)
+        # What was put off until the script's own COMMIT is due now: tables with checks still to
+        # come could be neither altered nor, if temporary, dropped.
+        self._session.defer(
+            *(
+                _housekeeping("settle_constraints")
+                if shared
+                else ("set constraints all immediate;",)
+            )
+        )
+        self._session.defer(*_housekeeping("reset_session"), *self.settings(local=True))
 
     def run_in_savepoint(self, script: Script) -> None:
         """Run a script in the transaction that is open and roll back whatever it did.
@@ -71,9 +77,11 @@ class ScriptRunner:
             ScriptError: with the place of the statement that failed.
         """
         self._session.defer(f"savepoint {_SAVEPOINT};")
-        self.run(script, nested=True)
+        self._run(script, nested=True)
         self._session.defer(
-            f"rollback to savepoint {_SAVEPOINT};", f"release savepoint {_SAVEPOINT};"
+            f"rollback to savepoint {_SAVEPOINT};",
+            f"release savepoint {_SAVEPOINT};",
+            *_housekeeping("reset_beyond_rollback"),
         )
 
     def run_and_roll_back(self, script: Script) -> None:
@@ -84,11 +92,19 @@ class ScriptRunner:
         """
         self._session.defer("begin;", *self.settings(local=True))
         try:
-            self.run(script)
+            self._run(script)
+            self._session.run()
         finally:
             with uninterrupted():
                 if self._session.roll_back():
-                    self._session.run(*_reset_session())
+                    self._session.run(*_housekeeping("reset_session"))
+
+    def _run(self, script: Script, *, nested: bool = False) -> None:
+        """Run the statements; in a savepoint the isolation level is settled already."""
+        if modes := _transaction_modes(script.modes, nested=nested):
+            self._session.defer(f"set transaction {modes};")
+        for batch in script.batches():
+            self._session.run_batch(batch)
 
     def run_autocommitted(
         self,
@@ -116,7 +132,7 @@ class ScriptRunner:
         finally:
             with uninterrupted():
                 if self._session.roll_back():
-                    self._session.run(*_reset_session())
+                    self._session.run(*_housekeeping("reset_session"))
 
     def _committed(
         self, batch: Batch, before: Callable[[], None], again: Callable[[psycopg.Error], bool]
@@ -140,8 +156,8 @@ class ScriptRunner:
 
 
 @cache
-def _reset_session() -> tuple[str, ...]:
-    path = data_directory("sql") / "queries" / "reset_session.sql"
+def _housekeeping(name: str) -> tuple[str, ...]:
+    path = data_directory("sql") / "queries" / f"{name}.sql"
     return tuple(item.sql for item in read_script(path).statements)
 
 

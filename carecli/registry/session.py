@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import psycopg
@@ -17,7 +18,14 @@ from carecli.resources import read_sql
 if TYPE_CHECKING:
     from carecli.script import Batch, Location
 
-__all__ = ["ScriptError", "Session", "LiveSession", "Transcript", "statement"]
+__all__ = [
+    "ScriptError",
+    "Session",
+    "LiveSession",
+    "Transcript",
+    "statement",
+    "statement_text",
+]
 
 
 _CANCEL_SECONDS = 5.0
@@ -39,15 +47,31 @@ class ScriptError(psycopg.DatabaseError):
         self.location = location
 
 
-def statement(name: str, *, registry: str) -> sql.Composed:
-    """Return the statement of `sql/queries/<name>.sql` for a registry schema.
+@cache
+def statement(name: str, *, registry: str) -> bytes:
+    """Return the statement of `sql/queries/<name>.sql`, to be run with parameters.
 
     Arguments:
         name: file name without its ending.
-        registry: name of the schema.
+        registry: name of the registry's schema.
     """
-    text = read_sql(f"queries/{name}")
-    return sql.SQL(text).format(registry=sql.Identifier(registry))
+    # A per cent sign in the schema's name is none of a parameter.
+    return _compose(name, registry.replace("%", "%%")).as_bytes()
+
+
+@cache
+def statement_text(name: str, *, registry: str) -> str:
+    """Return the statements of `sql/queries/<name>.sql`, to be run without parameters.
+
+    Arguments:
+        name: file name without its ending.
+        registry: name of the registry's schema.
+    """
+    return _compose(name, registry).as_string()
+
+
+def _compose(name: str, registry: str) -> sql.Composed:
+    return sql.SQL(read_sql(f"queries/{name}")).format(registry=sql.Identifier(registry))
 
 
 class Session(Protocol):
@@ -67,8 +91,11 @@ class Session(Protocol):
     def run_batch(self, batch: Batch) -> None:
         """Run a batch of a script; a failure is a `ScriptError` with its place."""
 
-    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement that changes the registry and return its rows."""
+
+    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
+        """Run a statement that changes the registry together with what is run next."""
 
 
 class LiveSession:
@@ -118,7 +145,7 @@ class LiveSession:
         Raises:
             ScriptError: with the place of the statement that failed.
         """
-        if batch.statements[0].kind != "sql":
+        if batch.statements[0].kind != "sql" or self._in_other_encoding():
             self._flush()
         if batch.copy_data is not None:
             self._trace(batch.sql)
@@ -135,11 +162,21 @@ class LiveSession:
             raise error
         self._fail(batch, len(results) - 1 - before, position, error)
 
-    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement with parameters and return its rows."""
         self._flush()
         cursor = self.connection.execute(query, parameters)
         return cursor.fetchall() if cursor.description else []
+
+    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
+        """Send a statement, its parameters written into it, with the next ones."""
+        if self._in_other_encoding():
+            self._flush()
+        self.defer(psycopg.ClientCursor(self.connection).mogrify(query, parameters))
+
+    def _in_other_encoding(self) -> bool:
+        """Return whether a script has left an encoding that the next text is not sent in."""
+        return self.connection.info.encoding != "utf-8"
 
     def _flush(self) -> None:
         if self._deferred:
@@ -221,11 +258,14 @@ class Transcript:
             data = batch.copy_data
             self.text += data + ("" if data.endswith("\n") or not data else "\n") + "\\.\n"
 
-    def write(self, query: sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Write the statement down with its parameters in place."""
-        cursor = psycopg.ClientCursor(self.connection)
-        self.text += cursor.mogrify(query, parameters).rstrip() + "\n"
+        self.defer_write(query, parameters)
         return []
+
+    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
+        """Write the statement down with its parameters in place."""
+        self.run(psycopg.ClientCursor(self.connection).mogrify(query, parameters))
 
 
 def _error_of(results: list[pq.abc.PGresult]) -> psycopg.Error | None:

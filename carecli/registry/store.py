@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row, dict_row
@@ -13,15 +12,14 @@ from psycopg.rows import class_row, dict_row
 from carecli.config import Identity
 from carecli.errors import CarecliError, Refused
 from carecli.plan import Change, Dependency, Plan
-from carecli.registry.session import LiveSession, Session, statement
+from carecli.registry.session import LiveSession, Session, statement, statement_text
 
 __all__ = ["DeployedChange", "Event", "Registry", "REGISTRY_VERSION"]
 
 REGISTRY_VERSION = "1.1"
 
 
-@dataclass(frozen=True, slots=True)
-class DeployedChange:
+class DeployedChange(NamedTuple):
     """A row of `changes` with its tags (`@name`)."""
 
     change_id: str
@@ -37,8 +35,7 @@ class DeployedChange:
     tags: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A row of `events`: a deployment, a reversal or a failure."""
 
     event: str
@@ -82,7 +79,6 @@ class Registry:
         self._connection = connection
         self._session = session or LiveSession(connection)
         self._committer = {"committer_name": committer.name, "committer_email": committer.email}
-        self._last_commit: datetime | None = None
 
     def exists(self) -> bool:
         """Return whether the registry is there, in a version that carecli knows.
@@ -95,7 +91,7 @@ class Registry:
         ).fetchone()
         if present is None or not present[0]:
             return False
-        row = self._connection.execute(self._statement("registry_version")).fetchone()
+        row = self._connection.execute(self._statement("registry_version"), {}).fetchone()
         version = row[0] if row else None
         if version != REGISTRY_VERSION:
             raise Refused(
@@ -107,7 +103,7 @@ class Registry:
 
     def create(self) -> None:
         """Create the registry tables; the caller has begun a transaction."""
-        self._session.run(self._statement("registry_create").as_string())
+        self._session.run(statement_text("registry_create", registry=self.schema))
         self._session.write(self._statement("registry_release"), self._committer)
 
     def register_project(self) -> None:
@@ -143,9 +139,7 @@ class Registry:
         """Return the project's deployed changes in the order of their deployment."""
         with self._connection.cursor(row_factory=class_row(DeployedChange)) as cursor:
             cursor.execute(self._statement("deployed_changes"), {"project": self.plan.project})
-            changes = cursor.fetchall()
-        self._last_commit = changes[-1].committed_at if changes else None
-        return changes
+            return cursor.fetchall()
 
     def events(
         self,
@@ -202,24 +196,28 @@ class Registry:
             script_hash: SHA-1 of its deploy script, None where there is none.
             dependency_ids: resolved change id of each required dependency, by its text.
         """
-        depending = [*change.requires, *change.conflicts]
-        rows = self._session.write(
-            self._statement("record_deploy"),
-            {
-                **self._change_parameters(change),
-                **_tag_parameters(change),
-                "script_hash": script_hash,
-                "after": self._last_commit,
-                "dependency_types": [dependency.kind for dependency in depending],
-                "dependencies": [dependency.text for dependency in depending],
-                "dependency_ids": [
-                    dependency_ids[dependency.text] if dependency.kind == "require" else None
-                    for dependency in depending
-                ],
-            },
-        )
-        if rows:
-            self._last_commit = rows[0][0]
+        parameters = {
+            **self._change_parameters(change),
+            "tags": _tag_names(change),
+            "script_hash": script_hash,
+        }
+        self._session.defer_write(self._statement("record_deploy"), parameters)
+        self._record_dependencies(change, dependency_ids)
+        self.record_tags(change)
+
+    def _record_dependencies(self, change: Change, dependency_ids: dict[str, str]) -> None:
+        if not change.dependencies:
+            return
+        parameters = {
+            "change_id": change.id,
+            "dependency_types": [dependency.kind for dependency in change.dependencies],
+            "dependencies": [dependency.text for dependency in change.dependencies],
+            "dependency_ids": [
+                dependency_ids[dependency.text] if dependency.kind == "require" else None
+                for dependency in change.dependencies
+            ],
+        }
+        self._session.defer_write(self._statement("record_dependencies"), parameters)
 
     def record_revert(self, change_id: str) -> None:
         """Remove the rows of a change and write its event; the caller has begun a transaction.
@@ -241,7 +239,7 @@ class Registry:
         """Write the tags of a deployed change that the registry does not have yet."""
         if change.tags:
             parameters = {**self._change_parameters(change), **_tag_parameters(change)}
-            self._session.write(self._statement("record_tags"), parameters)
+            self._session.defer_write(self._statement("record_tags"), parameters)
 
     def _change_parameters(self, change: Change) -> dict[str, Any]:
         return {
@@ -257,7 +255,7 @@ class Registry:
             "conflicts": [dependency.text for dependency in change.conflicts],
         }
 
-    def _statement(self, name: str) -> Any:
+    def _statement(self, name: str) -> bytes:
         return statement(name, registry=self.schema)
 
 

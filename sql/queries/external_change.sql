@@ -1,29 +1,34 @@
--- The deployed change that a dependency on another project means, as sqitch looks it up:
--- by id; by name as of a tag; by tag; by name (the earliest).
+-- The deployed change that a dependency on another project means, as sqitch looks it up: by id;
+-- by name as of a tag (@HEAD: the latest of the name, @ROOT: none); by tag (@HEAD: the change
+-- deployed last, @ROOT: first); by name (the earliest).
 select c.change_id
   from {registry}.changes as c
  where case
            when %(change_id)s::text is not null then c.change_id = %(change_id)s
-           when %(change)s::text is not null and %(tag)s::text is not null
-               then c.project = %(project)s
-                and c.change = %(change)s
-                and exists (
-                    select
-                      from {registry}.tags as t
-                     where t.project = c.project
-                       and t.tag = '@' || %(tag)s
-                       and t.committed_at >= c.committed_at
+           when c.project <> %(project)s then false
+           when %(change)s::text is not null
+               then c.change = %(change)s
+                and (
+                       %(tag)s::text is null
+                    or %(tag)s = 'HEAD'
+                    or exists (
+                       select
+                         from {registry}.tags as t
+                        where t.project = c.project
+                          and t.tag = '@' || %(tag)s
+                          and t.committed_at >= c.committed_at
+                    )
                 )
-           when %(tag)s::text is not null
-               then c.change_id = (
-                    select t.change_id
-                      from {registry}.tags as t
-                     where t.project = %(project)s
-                       and t.tag = '@' || %(tag)s
+           else %(tag)s in ('HEAD', 'ROOT')
+             or c.change_id = (
+                   select t.change_id
+                     from {registry}.tags as t
+                    where t.project = %(project)s
+                      and t.tag = '@' || %(tag)s
                 )
-           else c.project = %(project)s
-            and c.change = %(change)s
        end
- order by case when %(tag)s::text is null then c.committed_at end,
+ order by case
+              when %(tag)s::text is null or %(tag)s = 'ROOT' then c.committed_at
+          end,
           c.committed_at desc
  limit 1;

@@ -203,9 +203,7 @@ def code_of(line: list[str]) -> int:
     from carecli.cli import main
 
     try:
-        main(line)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        return main(line)
     except BaseException:
         print(line, traceback.format_exc())
     return -1

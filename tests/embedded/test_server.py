@@ -157,9 +157,9 @@ def test_takes_no_stranger_for_its_postmaster(server: Server, status: str) -> No
         try:
             lines = [stranger.pid, server.data, 0, 5432, server.sockets, "", "0 0", status]
             (server.data / "postmaster.pid").write_text("\n".join(map(str, lines)) + "\n")
-            assert not server.running
+            before = server.running
             server.start()
-            assert server.running
+            assert (before, server.running) == (False, True)
             assert stranger.poll() is None
         finally:
             stranger.kill()

@@ -54,7 +54,12 @@ class Tool:
     call: Callable[..., Done]
 
     def _do(
-        self, action: str, project: Path, database: TestDatabase, options: tuple[str, ...], check: Any
+        self,
+        action: str,
+        project: Path,
+        database: TestDatabase,
+        options: tuple[str, ...],
+        check: Any,
     ) -> Done:
         url = database.sqitch_uri
         target = ("-t" if self.name == "sqitch" else "-d", url)
@@ -157,9 +162,7 @@ def tools(peer: Callable[[str], Path], carecli_run: Run) -> Tools:
 
 
 @pytest.fixture
-def other_database(
-    server: TestServer, new_name: Callable[[], str]
-) -> Iterator[TestDatabase]:
+def other_database(server: TestServer, new_name: Callable[[], str]) -> Iterator[TestDatabase]:
     """Give a second database with nothing in it, to compare the first one with."""
     yield from cloned(server, new_name())
 
@@ -232,7 +235,7 @@ def registry_rows(
     for table, order in ORDER.items():
         query = SQL("select to_jsonb(t) from {}.{} as t order by ").format(
             Identifier(schema), Identifier(table)
-        ) + SQL(order)  # type: ignore[arg-type]
+        ) + SQL(order)
         rows = database.connect().execute(query).fetchall()
         found[table] = [
             {key: value for key, value in row.items() if key not in TIMES} for (row,) in rows
@@ -252,7 +255,8 @@ select n.nspname || '.' || c.relname, c.relkind::text, coalesce(string_agg(
  group by 1, 2
 union all
 select conrelid::regclass::text || '.' || conname, contype::text, pg_get_constraintdef(oid)
-  from pg_constraint where conrelid <> 0 and connamespace::regnamespace::text !~ '^(pg_|information_schema)'
+  from pg_constraint
+ where conrelid <> 0 and connamespace::regnamespace::text !~ '^(pg_|information_schema)'
 union all
 select indexrelid::regclass::text, indisvalid::text, pg_get_indexdef(indexrelid)
   from pg_index where indrelid::regclass::text !~ '^pg_'
