@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NoReturn
 
 import psycopg
@@ -105,8 +105,7 @@ class Run:
         if self._options.atomic:
             self._retrying(lambda: self._all_in_one(migrations), transactional=True)
         else:
-            for place, migration in enumerate(migrations, start=1):
-                self.backend.flush_each = place == len(migrations)
+            for migration in migrations:
                 self._retrying(
                     lambda item=migration: self._one(item),  # type: ignore[misc]
                     transactional=migration.use_transactions,
@@ -188,10 +187,6 @@ class Run:
         )
 
     def _report_failed(self) -> None:
-        # What is said to be deployed is to be so after a crash of the server, too.
-        self.backend.flush_each = True
-        with suppress(psycopg.Error):
-            self.backend.flush()
         if self._current is not None:
             self._reporter.failed(self._current.change)
 

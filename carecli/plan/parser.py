@@ -63,6 +63,8 @@ def parse_plan(text: str, path: Path) -> Plan:
         PlanError: sqitch would not accept it; says line, column and what was expected there.
     """
     places = _places(text, path)
+    if not text.isascii():
+        _refuse_noncharacters(places)
     lines, body = _read_header(places)
     pragmas = {line.name: line.value or "1" for line in lines if isinstance(line, PragmaLine)}
     project = pragmas.get("project", "0")
@@ -96,6 +98,19 @@ def _places(text: str, path: Path) -> list[Place]:
     if last:
         rows.append(last)
     return [Place(path, number, row) for number, row in enumerate(rows, 1)]
+
+
+def _refuse_noncharacters(places: list[Place]) -> None:
+    """Refuse what Perl's strict UTF-8, in which sqitch reads, does not take for a character."""
+    for place in places:
+        for index, char in enumerate(place.source):
+            code = ord(char)
+            if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+                raise place.error(
+                    f"U+{code:04X} is not a character",
+                    column=index + 1,
+                    hint="remove it; Unicode keeps it for the inside of programs",
+                )
 
 
 def _read_header(places: list[Place]) -> tuple[list[Line], int]:

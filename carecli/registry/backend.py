@@ -56,8 +56,6 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             session, lock_timeout=lock_timeout, allow_data_loss=allow_data_loss
         )
         self._before_commit = before_commit
-        self.flush_each = True
-        self._unflushed = False
         self._retries = retries
         super().__init__(dburi="", migration_table="changes")
         self.has_transactional_ddl = True
@@ -107,27 +105,12 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         with uninterrupted():
             try:
                 self._before_commit()
-                if not self.flush_each:
-                    self.session.defer("set local synchronous_commit = off;")
                 self.session.run("commit;")
-                self._unflushed = not self.flush_each
             except BaseException:
                 self.session.roll_back()
                 raise
             finally:
                 self._in_transaction = False
-
-    def flush(self) -> None:
-        """Wait until all that was committed is on the server's disk.
-
-        With `flush_each` off a commit does not wait for that, and the next one that does brings
-        it there as well: the log is written in order. A server that crashes meanwhile loses
-        whole changes from the end of the run, each with its registry rows, and the run with them.
-        """
-        if self._unflushed and not self.connection.closed:
-            # A transaction with an id is one that the log has to know of.
-            self.session.run("begin;", "select pg_catalog.pg_current_xact_id();", "commit;")
-            self._unflushed = False
 
     def rollback(self) -> None:
         """Roll back; a lost connection has done so by itself."""

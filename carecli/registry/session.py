@@ -108,6 +108,7 @@ class LiveSession:
 
     def __init__(self, connection: psycopg.Connection, *, verbosity: int = 0) -> None:
         self.connection = connection
+        self._renderer = psycopg.ClientCursor(connection)
         self._verbosity = verbosity
         self._deferred: list[str] = []
 
@@ -172,7 +173,7 @@ class LiveSession:
         """Send a statement, its parameters written into it, with the next ones."""
         if self._in_other_encoding():
             self._flush()
-        self.defer(psycopg.ClientCursor(self.connection).mogrify(query, parameters))
+        self.defer(self._renderer.mogrify(query, parameters))
 
     def _in_other_encoding(self) -> bool:
         """Return whether a script has left an encoding that the next text is not sent in."""

@@ -152,6 +152,8 @@ ORIGIN = f"{TIME} Ann <a@b.c>"
         ["#"],
         ["# "],
         [f"a {ORIGIN} #"],
+        [f"\ufdd0 {ORIGIN}"],
+        [f"a {ORIGIN} # \U0010ffff"],
         [f"a {ORIGIN}    #x"],
         [f"a {TIME}Ann  <a@b.c>  "],
     ],
