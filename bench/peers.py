@@ -334,8 +334,8 @@ def main() -> None:
         good &= compare_deployments(bench, folder, arguments)
     if bench.missing:
         print(f"\nNot installed, left out: {', '.join(bench.missing)}")
-    if arguments.check and not good:
-        sys.exit("A ratio is over its limit.")
+    if arguments.check and (bench.missing or not good):
+        sys.exit("A ratio is over its limit, or a peer is missing.")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from carecli import __version__, commands
 from carecli.errors import CarecliError
 from carecli.settings import Settings
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "show_error"]
 
 
 class CommandFolder(click.Group):

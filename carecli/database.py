@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from carecli.project import Project
     from carecli.settings import Settings
 
-__all__ = ["Choice", "choose", "connect", "open_database", "redact", "libpq_conninfo"]
+__all__ = [
+    "Choice",
+    "announce",
+    "choose",
+    "client_program",
+    "connect",
+    "libpq_conninfo",
+    "open_database",
+    "redact",
+]
 
 # libpq's own variables that name a place; PGPASSWORD or PGSSLMODE alone name none.
 _LIBPQ_PLACES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGPORT", "PGUSER")
@@ -99,10 +108,11 @@ def redact(conninfo: str) -> str:
     user, host = parts.pop("user", ""), parts.pop("host", "")
     port, name = parts.pop("port", ""), parts.pop("dbname", "")
     parts.pop("options", None)
-    place = host if not host.startswith("/") else ""
-    label = f"postgresql://{user + '@' if user else ''}{place}{':' + port if port else ''}/{name}"
+    place = f"{host}:{port}" if port else host
     if host.startswith("/"):
-        parts["host"] = host
+        # The name of a socket is no name that a URI may begin with.
+        place, parts = "", {**parts, "host": host, **({"port": port} if port else {})}
+    label = f"postgresql://{user + '@' if user else ''}{place}/{name}"
     if parts:
         label += "?" + "&".join(f"{key}={value}" for key, value in sorted(parts.items()))
     return label
@@ -130,7 +140,11 @@ def choose(settings: Settings, project: Project | None = None) -> Choice:
         raise InvalidUsage("no database is named and --no-embedded was given", hint=_HOW_TO_NAME)
     from carecli.embedded import embedded_url
 
-    return Choice(embedded_url(say=_say), "embedded PostgreSQL", embedded=True)
+    return Choice(
+        embedded_url(say=_say if settings.verbosity >= 0 else None),
+        "embedded PostgreSQL",
+        embedded=True,
+    )
 
 
 def _say(message: str) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "CannotConnect",
     "LockNotAvailable",
     "Refused",
+    "excerpt",
 ]
 
 

@@ -28,6 +28,6 @@ def read_sql(name: str) -> str:
     """Return the text of one statement file under `sql/`.
 
     Arguments:
-        name: path below `sql/` without its ending, such as `queries/lock_holder`.
+        name: path below `sql/` without its ending, such as `queries/migration_lock_holder`.
     """
     return (data_directory("sql") / f"{name}.sql").read_text(encoding="utf-8")

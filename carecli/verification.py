@@ -9,6 +9,7 @@ from typing import Literal
 import psycopg
 
 from carecli.errors import CarecliError, excerpt
+from carecli.migrator.options import MigrationOptions
 from carecli.migrator.state import State
 from carecli.migrator.target import Target
 from carecli.plan import Change
@@ -22,7 +23,6 @@ __all__ = ["ChangeCheck", "verify_changes"]
 Verdict = Literal[
     "ok", "failed", "reworked", "no script", "not deployed", "out of order", "unknown"
 ]
-_LOCK_TIMEOUT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ def verify_changes(
     index = ReferenceIndex(changes)
     first = 0 if since is None else index.index_of(since)
     last = len(changes) - 1 if to is None else index.index_of(to)
-    runner = ScriptRunner(LiveSession(target.connection), lock_timeout=_LOCK_TIMEOUT)
+    runner = ScriptRunner(
+        LiveSession(target.connection), lock_timeout=MigrationOptions().lock_timeout
+    )
     wanted = changes[first : last + 1]
     checks = [_verify(target, runner, change) for change in wanted]
     return [*_ordered(state, checks), *_gaps(state, wanted)]

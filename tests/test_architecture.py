@@ -43,6 +43,7 @@ PURE = ("carecli.plan", "carecli.script", "carecli.errors", "carecli.settings")
 SQL = re.compile(
     r"\s*(select\b|insert into|update [\w.]+\s+set|delete from|with \w+ as|"
     r"(create|alter|drop) (table|index|function|role|schema|database|view|policy|type)|"
+    r"set (session |local )?\w+ (=|to) .*;\s*set |"
     r"grant \w+|revoke \w+|do \$|lock table|truncate|copy \w+)"
 )
 

@@ -86,7 +86,7 @@ def command(
         if backup is not None and not no_backup:
             _back_up(target, backup)
         outcome = _deploy(target, to, options, changes)
-        _print_outcome(target, outcome, output)
+        _print_outcome(target, outcome, output, [item.name_with_tags for item in state.untagged])
 
 
 def _deploy(
@@ -143,13 +143,18 @@ def _back_up(target: Target, directory: Path) -> None:
 def _print_up_to_date(state: State, dry_run: bool, output: str) -> None:
     at = state.deployed[-1].change if state.deployed else None
     if output == "json":
-        print_json({"dry_run": dry_run, "deployed": [], "at": at})
+        if dry_run:
+            print_json({"dry_run": True, "sql": ""})
+        else:
+            pending = [change.name for change in state.pending]
+            answer = {"deployed": [], "tagged": [], "at": at, "pending": pending}
+            print_json({"dry_run": False, **answer})
     elif not dry_run:
         where = f"up to date at {at}" if at else "the plan is empty"
         click.echo(f"Nothing to deploy: {where}.")
 
 
-def _print_outcome(target: Target, outcome: Outcome, output: str) -> None:
+def _print_outcome(target: Target, outcome: Outcome, output: str, tagged: list[str]) -> None:
     state = target.state()
     at = state.deployed[-1].change if state.deployed else None
     if output == "json":
@@ -158,8 +163,11 @@ def _print_outcome(target: Target, outcome: Outcome, output: str) -> None:
             for change, seconds in outcome.changes
         ]
         pending = [change.name for change in state.pending]
-        print_json({"dry_run": False, "deployed": done, "at": at, "pending": pending})
+        answer = {"deployed": done, "tagged": tagged, "at": at, "pending": pending}
+        print_json({"dry_run": False, **answer})
         return
+    if tagged:
+        click.echo(f"Recorded what the plan has tagged since: {', '.join(tagged)}.")
     click.echo(f"Deployed {_count(len(outcome.changes))}; the database is at {at}.")
     if target.settings.verbosity >= 0:
         click.echo("Next: `carecli verify` proves it, `carecli status` shows it.", err=True)

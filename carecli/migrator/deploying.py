@@ -5,6 +5,7 @@ from __future__ import annotations
 from carecli.migrator.options import MigrationOptions, Outcome, Reporter
 from carecli.migrator.preparing import deploy_migrations
 from carecli.migrator.running import Run
+from carecli.migrator.state import State
 from carecli.migrator.target import Target
 from carecli.registry.backend import SqitchBackend
 from carecli.registry.migration import ChangeMigration, migration_list
@@ -40,7 +41,7 @@ def deploy(
     if options.verify:
         _name_unverified(migrations, reporter)
     if dry_run:
-        return Outcome(transcript=_transcript(target, migrations, options))
+        return Outcome(transcript=_transcript(target, state, migrations, options))
     run = Run(target, options, reporter, "deploy")
     with run.locked() as now:
         if now.deployed_ids != state.deployed_ids:
@@ -57,11 +58,11 @@ def _name_unverified(migrations: list[ChangeMigration], reporter: Reporter) -> N
 
 
 def _transcript(
-    target: Target, migrations: list[ChangeMigration], options: MigrationOptions
+    target: Target, state: State, migrations: list[ChangeMigration], options: MigrationOptions
 ) -> str:
     session = Transcript(target.connection)
     backend = SqitchBackend(session, target.registry(session), lock_timeout=options.lock_timeout)
-    backend.prepare()
+    backend.prepare(state.untagged)
     ordered = migration_list(migrations)
     if options.atomic:
         with backend.transaction():

@@ -111,7 +111,7 @@ def _kind(cause: psycopg.Error, action: str) -> tuple[type[CarecliError], str | 
     if code == LOCK_NOT_AVAILABLE:
         return LockNotAvailable, "Try again at a quieter time, or with a longer --lock-timeout."
     if code == DATA_LOSS_REFUSED and action == "revert" and _raised_by_script(cause):
-        return Refused, "To lose these rows on purpose: --allow-data-loss, after a --backup."
+        return Refused, "To lose these rows on purpose, back them up and add --allow-data-loss."
     if code in _ONLY_OUTSIDE:
         return MigrationFailed, "Put `-- transactional: false` at the top of the script."
     return MigrationFailed, None

@@ -82,15 +82,7 @@ class Run:
 
     def prepare(self, state: State) -> None:
         """Make the registry where it is missing, and record the tags that the plan has since."""
-
-        def register() -> None:
-            self.backend.prepare()
-            if state.untagged:
-                with self.backend.transaction():
-                    for change in state.untagged:
-                        self.registry.record_tags(change)
-
-        self._retrying(register, transactional=True)
+        self._retrying(lambda: self.backend.prepare(state.untagged), transactional=True)
 
     def apply(self, migrations: list[ChangeMigration]) -> tuple[tuple[Change, float], ...]:
         """Deploy or revert these migrations, in the order given.

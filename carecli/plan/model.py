@@ -183,10 +183,6 @@ class Plan:
         """
         return self._index.find(reference)
 
-    def contains(self, reference: str) -> bool:
-        """Tell whether a change answers to the reference."""
-        return self.find(reference) is not None
-
     def get(self, reference: str) -> Change:
         """Return the change that a reference means; see `index_of`."""
         return self.changes[self.index_of(reference)]

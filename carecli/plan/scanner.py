@@ -75,7 +75,7 @@ def scan_pragma(place: Place) -> PragmaLine:
     match = _PRAGMA.match(shadow(content))
     if match is None:
         raise place.error(
-            "invalid pragma; a blank line must come between pragmas and changes",
+            "invalid pragma, and no empty line ends the pragmas before it",
             column=_first_visible(content),
             hint="a pragma looks like `%project=name`; leave one line empty after the last one",
         )

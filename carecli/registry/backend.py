@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -10,6 +10,7 @@ import psycopg
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from carecli.interrupts import uninterrupted
+from carecli.plan import Change
 from carecli.registry.execution import ScriptRunner
 from carecli.registry.migration import ChangeMigration
 from carecli.registry.session import Session
@@ -147,13 +148,19 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         """The registry's table of changes, quoted."""
         return f"{self.quote_identifier(self.registry.schema)}.changes"
 
-    def prepare(self) -> None:
-        """Make the registry and register the project, where they are not there yet."""
+    def prepare(self, untagged: Sequence[Change] = ()) -> None:
+        """Make the registry and register the project, where they are not there yet.
+
+        Arguments:
+            untagged: deployed changes whose tags in the plan are not all recorded yet.
+        """
         self._registered = self.registry.exists()
         with self.transaction():
             if not self._registered:
                 self.registry.create()
             self.registry.register_project()
+            for change in untagged:
+                self.registry.record_tags(change)
         self._registered = True
 
     def run_script(self, script: Script) -> None:

@@ -20,15 +20,6 @@ WORKER = "carecli worker"
 _LOCK_HOLDER = "carecli migration lock"
 _POLL_SECONDS = 0.2
 
-# Some databases end sessions that idle; this one has to. A client whose machine is gone, on the
-# other hand, is to be noticed in a minute and not in the two hours that systems take by default.
-_SESSION = """
-set idle_session_timeout = 0;
-set tcp_keepalives_idle = 20;
-set tcp_keepalives_interval = 10;
-set tcp_keepalives_count = 4;
-"""
-
 
 class MigrationLock:
     """sqitch's advisory lock, held on a session of its own.
@@ -60,7 +51,7 @@ class MigrationLock:
         """
         connection = connect(self._conninfo, application_name=_LOCK_HOLDER)
         self._connection = connection
-        connection.execute(_SESSION)
+        connection.execute(read_sql("queries/migration_lock_session"))
         deadline = time.monotonic() + self._wait
         if not self._try(connection):
             self._say(f"Waiting up to {self._wait:g} s for {self._holder(connection)}")

@@ -1,6 +1,6 @@
 -- Deploy care_collective_messaging:fix_v2_security_definer_auth to pg
 --
--- What: the three functions ask first whether the caller is who he says he is; then, and in the
+-- What: the three functions ask first whether the caller is who they say they are; then, and in the
 --     same transaction, signed-in users are given EXECUTE.
 -- Why: the functions run with the rights of their owner, past row level security.
 -- Requires: messaging_system_v2_atomic.

@@ -521,7 +521,7 @@ revoke all
 comment on function messaging.success(text, text, jsonb) is
     'Answer to a call that did what was asked.';
 
--- What a call does, for a caller who is known to be who he says -----------------------------------
+-- What a call does, for a caller whose identity has been checked ----------------------------------
 
 create function messaging.create_conversation(
     p_help_request_id uuid,
@@ -568,8 +568,8 @@ begin
         );
     end if;
 
-    -- Share, not key share: whoever closes the request waits for us or we for him, and then see
-    -- what he did. Several helpers may still answer at the same moment.
+    -- Share, not key share: whoever closes the request waits for us or we for them, and then see
+    -- what they did. Several helpers may still answer at the same moment.
     select
         request.user_id,
         request.status::pg_catalog.text
@@ -665,6 +665,9 @@ exception
             'help_request_not_found',
             'Help request not found'
         );
+    -- Beyond read committed the transaction can only be tried again, which is for its owner to do.
+    when serialization_failure or deadlock_detected then
+        raise;
     when others then
         raise log 'messaging % create_conversation: % %', p_request_id, sqlstate, sqlerrm;
         return messaging.failure(
@@ -725,7 +728,7 @@ begin
         );
     end if;
 
-    -- Whoever closes or blocks the conversation waits for us, or we for him. Two people writing at
+    -- Whoever closes or blocks the conversation waits for us, or we for them. Two people writing at
     -- once take turns: the trigger updates the row, and a share lock on both sides would deadlock.
     -- A stranger's call finds no row, hence locks none.
     select conversation.status
@@ -775,6 +778,8 @@ begin
         pg_catalog.jsonb_build_object('message_id', v_message_id)
     );
 exception
+    when serialization_failure or deadlock_detected then
+        raise;
     when others then
         raise log 'messaging % send_message: % %', p_request_id, sqlstate, sqlerrm;
         return messaging.failure(

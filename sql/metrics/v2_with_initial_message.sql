@@ -1,5 +1,5 @@
 -- name: v2_with_initial_message
--- help: V2 conversations that have their first message: success, estimated from rows.
+-- help: V2 conversations that have their first message; all, by a constraint: less means tampering.
 -- unit: conversations
 -- type: gauge
 -- labels:

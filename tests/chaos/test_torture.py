@@ -99,16 +99,20 @@ def test_killed_command_leaves_whole_changes(
 ) -> None:
     """SIGKILL of carecli: each change is there and recorded, or neither; the next run finishes."""
     durations = measured(carecli_start, crash_database, sixty)
+    codes, counts = [], []
     for direction in directions(rounds):
         background = carecli_start(*COMMANDS[direction], "-C", sixty, "-d", crash_database)
         begin_of_work(background)
         time.sleep(chance.uniform(0, durations[direction]))
         background.send(signal.SIGKILL)
-        background.finish()
+        codes.append(background.finish().returncode)
+        leaves_nothing(crash_database, remains)
         with psycopg.connect(crash_database, autocommit=True) as connection:
-            assert_agreement(connection)
+            counts.append(assert_agreement(connection))
         finish(run_here, crash_database, sixty, direction, 60)
-    leaves_nothing(crash_database, remains)
+    # The blows have struck, and in the middle of the work.
+    assert codes.count(-signal.SIGKILL) > rounds / 2
+    assert any(0 < count < 60 for count in counts)
 
 
 def kill_postmaster(server: Server, url: str) -> None:
@@ -161,6 +165,7 @@ def test_killed_server_leaves_whole_changes(
 ) -> None:
     """SIGKILL of the server or of a backend: the same, and the command says it in plain words."""
     durations = measured(carecli_start, crash_database, sixty)
+    codes = []
     for number, direction in enumerate(directions(rounds)):
         background = carecli_start(*COMMANDS[direction], "-C", sixty, "-d", crash_database)
         begin_of_work(background)
@@ -170,12 +175,14 @@ def test_killed_server_leaves_whole_changes(
             crash_server.start()
         ended = background.finish()
         assert ended.returncode in (0, 3), ended.stderr
+        codes.append(ended.returncode)
         assert "Traceback" not in ended.stderr
         wait_for("the end of the recovery", lambda: answers(crash_database))
+        leaves_nothing(crash_database, remains)
         with psycopg.connect(crash_database, autocommit=True) as connection:
             assert_agreement(connection)
         finish(run_here, crash_database, sixty, direction, 60)
-    leaves_nothing(crash_database, remains)
+    assert codes.count(3) > rounds / 3, "hardly a blow has struck"
 
 
 def idempotent_steps() -> list[Step]:
@@ -216,6 +223,7 @@ def test_script_outside_of_a_transaction_can_go_on(
         time.sleep(chance.uniform(0, duration))
         background.send(signal.SIGKILL)
         background.finish()
+        leaves_nothing(crash_database, remains)
         with psycopg.connect(crash_database, autocommit=True) as connection:
             row = connection.execute(RECORDED_AND_THERE).fetchone()
             assert row is not None
@@ -225,4 +233,3 @@ def test_script_outside_of_a_transaction_can_go_on(
             invalid = "select count(*) from pg_index where not indisvalid"
             assert connection.execute(invalid).fetchone() == (0,)
         finish(run_here, crash_database, project, "revert", 6)
-    leaves_nothing(crash_database, remains)

@@ -323,3 +323,21 @@ def with_password(url: str, password: str) -> str:
     """Return the URL with a password in it, which a server that trusts us never asks for."""
     parts = psycopg.conninfo.conninfo_to_dict(url)
     return psycopg.conninfo.make_conninfo("", **{**parts, "password": password})
+
+
+def test_late_tag_is_recorded_and_shown_beforehand(
+    empty_database: TestDatabase, three: Path, run_here: Here, peer: Callable[[str], Path]
+) -> None:
+    """A tag that a deployed change is given later is in the dry run, recorded, and named."""
+    place = ("-C", three, "-d", empty_database.url)
+    run_here("migrate", "-y", *place, check=0)
+    with (three / "sqitch.plan").open("a") as plan:
+        plan.write("@late 2026-02-01T00:00:00Z Ann <ann@example.com> # too late\n")
+    script = run_here("migrate", "--dry-run", *place, check=0).stdout
+    recorded = "select tag from sqitch.tags where tag = '@late'"
+    assert empty_database.execute(recorded) == []
+    assert "three @late" in run_here("migrate", "-y", *place, check=0).stdout
+    assert empty_database.execute(recorded) == [("@late",)]
+    empty_database.execute("delete from sqitch.tags where tag = '@late'")
+    run_psql(peer("psql"), empty_database.url, script)
+    assert empty_database.execute(recorded) == [("@late",)]

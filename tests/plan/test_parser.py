@@ -210,7 +210,7 @@ def test_errors_name_the_place(lines: list[str], line: int, column: int, message
         ("\n%project=shop\n\n", 1, "missing %project pragma"),
         ("%project=a@b\n\n", 1, 'invalid project name "a@b"'),
         ("%project\n\n", 1, 'invalid project name ""'),
-        ("%project=shop\nusers ~\n", 2, "a blank line must come between pragmas and changes"),
+        ("%project=shop\nusers ~\n", 2, "no empty line ends the pragmas before it"),
         ("%project=shop\n%%x\n\n", 2, "invalid pragma"),
         ("\ufeff%project=shop\n\n", 1, "invalid pragma"),
     ],

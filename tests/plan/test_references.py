@@ -91,5 +91,5 @@ def test_find_takes_the_first_of_a_name(plan: Plan) -> None:
     assert plan.find("users") == 0
     assert plan.find("users~") == 1
     assert plan.find("nothing") is None
-    assert plan.contains("@v2")
-    assert not plan.contains("@v9")
+    assert plan.find("@v2") is not None
+    assert plan.find("@v9") is None

@@ -226,3 +226,16 @@ def test_stranger_blocks_nobody(migrated: TestDatabase, people: People, conversa
         invoke(mei, "send_message_v2", conversation, people.mei, "hello")
         answer = invoke(ben, "send_message_v2", conversation, people.ben, "hello")
     assert answer["success"] is True
+
+
+def test_race_beyond_read_committed_is_the_callers_to_repeat(
+    migrated: TestDatabase, people: People, conversation: UUID
+) -> None:
+    """Where only the whole transaction can be tried again, the error says so and is no answer."""
+    rosa = migrated.as_role("authenticated", people.rosa)
+    ben = migrated.as_role("authenticated", people.ben)
+    ben.execute("begin isolation level repeatable read")
+    ben.execute("select count(*) from public.messages_v2")
+    invoke(rosa, "send_message_v2", conversation, people.rosa, "hello")
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        invoke(ben, "send_message_v2", conversation, people.ben, "hello")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -165,24 +166,34 @@ def test_outsider_cannot_tell_whether_a_conversation_exists(
     assert json.dumps(answers[0]) == json.dumps(answers[1]) == json.dumps(answers[2])
 
 
+def nulls_among(given: Sequence[object]) -> list[list[object]]:
+    """Return the arguments, then once for each of them with that one null."""
+    nulls = ([*given[:place], None, *given[place + 1 :]] for place in range(len(given)))
+    return [list(given), *nulls]
+
+
 @pytest.mark.parametrize("changes", range(ALL + 1))
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
+@pytest.mark.parametrize("signed_in", [True, False])
 def test_no_impersonation_by_a_function_at_any_point_of_the_plan(
-    database: TestDatabase, plan: Plan, people: People, changes: int, role: str
+    database: TestDatabase, plan: Plan, people: People, changes: int, role: str, signed_in: bool
 ) -> None:
-    """After each change, and after each revert, no function acts for another one."""
+    """After each change and each revert no function acts for another one, whatever is null."""
     plan.deploy()
     plan.revert(changes)
     if changes < ALL:
         plan.revert(0)
         plan.deploy(changes)
     conversation = seed(database, people) if changes >= 2 else people.nobody
-    connection = database.as_role(role, people.mei)
-    for function in FUNCTIONS:
+    connection = database.as_role(role, people.mei if signed_in else None)
+    calls = [
+        (function, given)
+        for function in FUNCTIONS
+        for given in nulls_among(arguments(function, people, people.ben, conversation))
+    ]
+    for function, given in calls:
         try:
-            answer = invoke(
-                connection, function, *arguments(function, people, people.ben, conversation)
-            )
+            answer = invoke(connection, function, *given)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFunction):
             continue
         assert answer["error"] == "permission_denied"
