@@ -21,12 +21,17 @@ def run() -> NoReturn:
     from carecli.cli import main
 
     code = main()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        # The reader of our output went away (`carecli log | head`): nothing to tell it.
-        pass
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            # A stream that was closed by whoever started us is None.
+            if stream is not None:
+                stream.flush()
+        except BrokenPipeError:
+            # The reader of our output went away (`carecli log | head`): nothing to tell it.
+            pass
+        except OSError as error:
+            os.write(2, f"Error: the output could not be written: {error.strerror}\n".encode())
+            code = code or 1
     os._exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -82,6 +83,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output went away (`carecli log | head`): nothing to tell it.
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
+        click.echo(f"Error: the output could not be written: {error.strerror}", err=True)
+        return 1
     return result if isinstance(result, int) else 0
 
 

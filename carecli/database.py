@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,14 @@ _HOW_TO_NAME = (
 )
 
 
+def _nothing_named(source: str) -> InvalidUsage:
+    # An empty variable is a mistake of a script: it must not lead to some other database.
+    return InvalidUsage(f"{source} is there but empty, so it names no database", hint=_HOW_TO_NAME)
+
+
 def _named(settings: Settings, project: Project | None) -> Choice | None:
+    if settings.database_url is not None and not settings.database_url.strip():
+        raise _nothing_named("--database-url")
     if settings.database_url and settings.target:
         raise InvalidUsage(
             "--database-url and --target both name a database", hint="Give one of them."
@@ -183,7 +191,9 @@ def _named(settings: Settings, project: Project | None) -> Choice | None:
         return Choice(libpq_conninfo(uri, source=source), source)
     environment = _environment(settings)
     for variable in ("CARECLI_DATABASE_URL", "DATABASE_URL"):
-        if environment.get(variable):
+        if variable in environment:
+            if not environment[variable].strip():
+                raise _nothing_named(variable)
             return Choice(libpq_conninfo(environment[variable], source=variable), variable)
     for variable in _LIBPQ_PLACES:
         if environment.get(variable):
@@ -207,9 +217,18 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     if settings.env_file is None:
         return os.environ
     from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
     try:
-        values = dotenv_values(settings.env_file)
+        text = settings.env_file.read_text(encoding="utf-8")
+        for line in parse_stream(StringIO(text)):
+            if line.error:
+                raise InvalidUsage(
+                    f"{settings.env_file}:{line.original.line}: this is no setting",
+                    detail=line.original.string.strip(),
+                    hint="Write NAME=value.",
+                )
+        values = dotenv_values(stream=StringIO(text))
     except (OSError, UnicodeError) as error:
         raise InvalidUsage(
             f"cannot read {settings.env_file}: {error}", hint="Write NAME=value lines, as UTF-8."

@@ -8,7 +8,7 @@ from typing import Literal
 
 import psycopg
 
-from carecli.errors import CarecliError, excerpt
+from carecli.errors import CarecliError, InvalidUsage, excerpt
 from carecli.migrator.options import MigrationOptions
 from carecli.migrator.state import State
 from carecli.migrator.target import Target
@@ -69,6 +69,11 @@ def verify_changes(
     index = ReferenceIndex(changes)
     first = 0 if since is None else index.index_of(since)
     last = len(changes) - 1 if to is None else index.index_of(to)
+    if first > last:
+        raise InvalidUsage(
+            f"{since} was deployed after {to}, so there is nothing from the one to the other",
+            hint="Give the earlier change with --from and the later one with --to.",
+        )
     runner = ScriptRunner(
         LiveSession(target.connection), lock_timeout=MigrationOptions().lock_timeout
     )

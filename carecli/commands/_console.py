@@ -118,7 +118,7 @@ def confirm(question: str, *, yes: bool, why: str) -> None:
 
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise Refused(f"{why}, and nobody can be asked", hint="Agree beforehand with --yes.")
     from carecli.interrupts import signal_of
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from carecli.commands._common import format_option, yes_option
-from carecli.errors import CannotConnect, Refused
+from carecli.commands._console import confirm
+from carecli.errors import CannotConnect
 
 if TYPE_CHECKING:
     from carecli.embedded import EmbeddedServer
@@ -129,8 +130,7 @@ def reset(settings: Settings, sample: bool, yes: bool) -> None:
     """
     server = _server()
     question = f"Drop the database carecli in {server.folder}, with all its data?"
-    if not yes and not click.confirm(question, err=True):
-        raise Refused("Nothing was dropped.", hint="Say y, or give --yes.")
+    confirm(question, yes=yes, why="the database would be dropped")
     click.echo(server.reset(sample=sample, say=_say(settings)))
 
 

@@ -49,9 +49,10 @@ def command(
     for item in events:
         colour = {"fail": "red", "revert": "yellow"}.get(item.event, "green")
         name = item.change if not all_projects else f"{item.project}:{item.change}"
+        event = click.style(f"{item.event:<6}", fg=colour)
         click.echo(
-            f"{item.committed_at:%Y-%m-%d %H:%M:%S}  {click.style(f'{item.event:<6}', fg=colour)}  "
+            f"{item.committed_at:%Y-%m-%d %H:%M:%S %Z}  {event}  "
             f"{' '.join([name, *item.tags])}  {item.committer_name} <{item.committer_email}>"
         )
     if not events:
-        click.echo("No event yet.")
+        click.echo("No such event.")

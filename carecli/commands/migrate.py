@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.command("migrate", short_help="Deploy what is pending, each change in one transaction.")
 @click.option("--to", metavar="CHANGE|@TAG", help="Deploy up to this change, not further.")
 @click.option("--dry-run", is_flag=True, help="Print the SQL that would run, and run nothing.")
-@click.option("--log-only", is_flag=True, help="Record the changes without running their scripts.")
+@click.option("--log-only", is_flag=True, help="Verify and record; do not run deploy scripts.")
 @click.option("--atomic", is_flag=True, help="All pending changes in one transaction.")
 @click.option("--no-verify", is_flag=True, help="Do not run the verify scripts.")
 @click.option(

@@ -77,7 +77,7 @@ def command(
             confirm(
                 f"Revert {names} from {target.choice}?",
                 yes=yes,
-                why=f"{len(changes)} changes would be reverted",
+                why=f"this would revert {names}",
             )
             if settings.verbosity >= 0:
                 target.connection.add_notice_handler(reporter.notice)
@@ -89,7 +89,8 @@ def command(
         deployed = target.state().deployed
         at = deployed[-1].change if deployed else None
         if output == "json":
-            print_json({"dry_run": False, "reverted": [item.name for item in changes], "at": at})
+            done = [{"change": item.name, "change_id": item.id} for item in changes]
+            print_json({"dry_run": False, "reverted": done, "at": at})
         elif not changes:
             click.echo("Nothing to revert.")
         else:

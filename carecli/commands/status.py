@@ -88,5 +88,5 @@ def _print(answer: dict[str, Any]) -> None:
         )
     for item in answer["unknown"]:
         click.secho(f"Not in the plan: {item['change']} ({item['change_id']})", fg="yellow")
-    if not pending and not answer["unknown"]:
+    if not (pending or answer["unknown"] or answer["edited"]):
         click.echo("Up to date.")

@@ -60,7 +60,7 @@ def explain(error: psycopg.Error, action: str, name: str, state: Callable[[], st
 
     Arguments:
         error: of the server or the connection.
-        action: what failed: `deploy` or `revert`.
+        action: what failed: `deploy`, `verify` or `revert`.
         name: of what: of a change.
         state: returns a sentence on what the database is like now.
     """

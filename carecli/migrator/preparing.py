@@ -120,19 +120,22 @@ def _refuse_equal_scripts(
     target: Target, state: State, changes: Sequence[Change], digests: Mapping[str, str | None]
 ) -> None:
     """The registry wants deploy scripts of one project to differ: find out before it does."""
-    known = {row.script_hash: row.change for row in state.deployed if row.script_hash}
+    known = {row.script_hash: state.change_of(row) for row in state.deployed if row.script_hash}
     for change in changes:
         digest = digests[change.id]
         if digest is None:
             continue
         if digest in known:
+            pair = (known[digest], change)
+            reworked = known[digest].name == change.name
+            names = [item.qualified_name if reworked else item.name for item in pair]
             raise Refused(
-                f"the deploy scripts of {known[digest]} and {change.name} are the same, "
+                f"the deploy scripts of {' and '.join(names)} are the same, "
                 "which sqitch's registry does not take",
                 detail=str(target.project.deploy_file(change)),
                 hint="A comment that tells them apart is enough.",
             )
-        known[digest] = change.name
+        known[digest] = change
 
 
 def _refuse_autocommit(migrations: Iterable[ChangeMigration]) -> None:

@@ -22,7 +22,7 @@ from carecli.plan import Change
 from carecli.registry.backend import SqitchBackend
 from carecli.registry.lock import MigrationLock
 from carecli.registry.migration import ChangeMigration
-from carecli.registry.session import LiveSession
+from carecli.registry.session import LiveSession, ScriptError
 
 __all__ = ["Run"]
 
@@ -160,7 +160,14 @@ class Run:
             self._target.connection.close()
         elif self._current is not None and self._action == "deploy":
             self._record_fail(self._current.change)
-        raise explain(error, self._action, self._name(), self._state_now) from error
+        raise explain(error, self._what(error), self._name(), self._state_now) from error
+
+    def _what(self, error: psycopg.Error) -> str:
+        """Return which kind of script failed."""
+        verify = self._current.scripts.verify if self._current is not None else None
+        place = error.location if isinstance(error, ScriptError) else None
+        in_verify = verify is not None and place is not None and place.path == verify.path
+        return "verify" if in_verify else self._action
 
     def _record_fail(self, change: Change) -> None:
         try:

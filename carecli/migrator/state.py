@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carecli.errors import Refused
+from carecli.errors import InvalidUsage, Refused
 from carecli.plan import Change, Plan
 from carecli.plan.references import ReferenceIndex
 from carecli.registry.store import DeployedChange
@@ -116,7 +116,13 @@ class State:
         changes = [self.change_of(row) for row in self.deployed]
         keep = 0
         if reference is not None:
-            keep = ReferenceIndex(changes).index_of(reference) + 1
+            index = ReferenceIndex(changes)
+            if index.find(reference) is None and self.plan.find(reference) is not None:
+                raise InvalidUsage(
+                    f"{reference} is not deployed, so nothing can go back to it",
+                    hint="`carecli status` lists what is deployed.",
+                )
+            keep = index.index_of(reference) + 1
         elif count is not None:
             keep = max(0, len(changes) - count)
         return tuple(reversed(changes[keep:]))

@@ -11,6 +11,7 @@ from carecli.plan.names import PUNCTUATION
 
 __all__ = ["ReferenceIndex", "UnknownReference"]
 
+_ENDS = ("HEAD", "@HEAD", "ROOT", "@ROOT")
 _OFFSET = re.compile(rf"(?<![{PUNCTUATION}])([~^])(?:(\1)|([0-9]+))?\Z")
 
 
@@ -107,7 +108,11 @@ class ReferenceIndex:
         from difflib import get_close_matches
 
         key = _split_offset(reference)[0]
-        names = [name for name in self._places if not re.fullmatch("[0-9a-f]{40}", name)]
+        names = [
+            name
+            for name in self._places
+            if name not in _ENDS and not re.fullmatch("[0-9a-f]{40}", name)
+        ]
         near = get_close_matches(key, names, n=3, cutoff=0.5)
         what = "tag" if key.startswith("@") else "change"
         if not self._changes:

@@ -27,6 +27,9 @@ __all__ = [
     "tokens",
 ]
 
+# Only single characters are repeated possessively (`*+`): up to 3.11.4 Python lost its place when
+# a possessively repeated group failed half way (python/cpython#106052).
+
 SPACE = " \t\n\r\f\v"
 # Letters, `_` and all beyond ASCII; said by what they are not, because Python takes
 # milliseconds to compile each range that goes beyond ASCII.
@@ -40,7 +43,7 @@ _PREFIXED = "(?:[eEbBxXnN]'|[uU]&['\"])"
 PREFIX = re.compile(_PREFIXED)
 WORD = re.compile(f"{_START}{_CONTINUE}*+")
 DOLLAR_QUOTE = re.compile(rf"\$(?:{_START}{VARIABLE_CHARACTER}*+)?\$")
-_BLANK = re.compile(rf"(?:[{SPACE}]++|--[^\n\r]*+)*+")
+_BLANK = re.compile(rf"(?:[{SPACE}]++|--[^\n\r]*+)*")
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 VARIABLE = re.compile(
     rf":(?:(?P<plain>{VARIABLE_CHARACTER}++)"
@@ -49,9 +52,9 @@ VARIABLE = re.compile(
 
 # What follows an opening quote, its closing quote included.
 QUOTE_END = {
-    "'": re.compile(r"[^']*+(?:''[^']*+)*+'"),
-    "e": re.compile(r"(?:[^'\\]++|\\.|'')*+'", re.DOTALL),
-    '"': re.compile(r'[^"]*+(?:""[^"]*+)*+"'),
+    "'": re.compile(r"[^']*+(?:''[^']*+)*'(?!')"),
+    "e": re.compile(r"(?:[^'\\]++|\\.|'')*'(?!')", re.DOTALL),
+    '"': re.compile(r'[^"]*+(?:""[^"]*+)*"(?!")'),
     # Bit strings have no doubled quote; two adjacent ones scan the same as one.
     "b": re.compile(r"[^']*+'"),
 }
@@ -95,11 +98,11 @@ def skipped(words: str, standard_strings: bool) -> re.Pattern[str]:
     strings = f"{_STRING}|{_IDENTIFIER}" if standard_strings else _IDENTIFIER
     plain = f"{_BORING}|{_OPERATOR}|{strings}"
     if words == Words.ALL:
-        return re.compile(f"(?:{plain})*+")
+        return re.compile(f"(?:{plain})*")
     # Flat parentheses, the most frequent kind; begin and end do not count inside any.
-    parentheses = rf"\((?:{plain}|{_ANY_WORD})*+\)"
+    parentheses = rf"\((?:{plain}|{_ANY_WORD})*\)"
     word = _NO_BLOCK_WORD if words == Words.BLOCKS else _ANY_WORD
-    return re.compile(f"(?:{plain}|{word}|{parentheses})*+")
+    return re.compile(f"(?:{plain}|{word}|{parentheses})*")
 
 
 def blank_end(text: str, position: int, end: int | None = None) -> int:
@@ -128,8 +131,9 @@ def comment_end(text: str, position: int, depth: int) -> tuple[int, int]:
 
 _TOKEN = re.compile(
     rf"(?P<blank>[{SPACE}]++|--[^\n\r]*+)|(?P<comment>/\*)"
-    rf"|(?P<string>(?:[nN]|[uU]&)?'[^']*+(?:''[^']*+)*+'|[eE]'(?:[^'\\]++|\\.|'')*+'|[bBxX]'[^']*+')"
-    rf"|(?P<name>(?:[uU]&)?\"[^\"]*+(?:\"\"[^\"]*+)*+\")"
+    rf"|(?P<string>(?:[nN]|[uU]&)?'[^']*+(?:''[^']*+)*'(?!')|[eE]'(?:[^'\\]++|\\.|'')*'(?!')"
+    rf"|[bBxX]'[^']*+')"
+    rf"|(?P<name>(?:[uU]&)?\"[^\"]*+(?:\"\"[^\"]*+)*\"(?!\"))"
     rf"|(?P<dollar>\$(?:{_START}{VARIABLE_CHARACTER}*+)?\$)"
     rf"|(?P<word>{_START}{_CONTINUE}*+)|(?P<number>[0-9]++)|(?P<other>.)",
     re.DOTALL,

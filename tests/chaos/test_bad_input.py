@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from carecli.cli import cli
 from tests.plugins.chaos import Here, ProjectMaker, Step
+from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
 
 CODES = {0, 1, 2, 3, 4, 5}
@@ -228,3 +231,42 @@ def test_every_command_has_an_example() -> None:
             command = cli.get_command(context, name)
             assert command is not None
             assert "Example" in (command.help or ""), name
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_closed_stream(
+    empty_database: TestDatabase, make_project: ProjectMaker, descriptor: int
+) -> None:
+    """A standard stream that the caller has closed is no fault."""
+    carecli = Path(sys.executable).parent / "carecli"
+    project = make_project(Step("one", "select 1;"))
+    command = f'exec "$0" "$@" {descriptor}>&-'
+    place = ["-C", str(project), "-d", empty_database.url]
+    line = ["sh", "-c", command, str(carecli), "status", *place]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_full_disk(empty_database: TestDatabase, make_project: ProjectMaker) -> None:
+    """An answer that cannot be written is a failure, in one line."""
+    carecli = Path(sys.executable).parent / "carecli"
+    project = make_project(Step("one", "select 1;"))
+    line = [str(carecli), "status", "-C", str(project), "-d", empty_database.url]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "could not be written: No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "environment"),
+    [(["-d", ""], {}), ([], {"DATABASE_URL": ""}), ([], {"CARECLI_DATABASE_URL": " "})],
+)
+def test_empty_name_is_no_name(
+    carecli_run: Run, option: list[str], environment: dict[str, str]
+) -> None:
+    """An empty URL does not lead to some other database."""
+    said = carecli_run("status", *option, env=environment, check=2).stderr
+    assert "names no database" in said

@@ -57,7 +57,7 @@ def test_filters(log: Log) -> None:
 def test_text(text: Callable[..., str]) -> None:
     """A line an event, with the project where several are shown."""
     lines = text("--all-projects").splitlines()
-    assert [line[21:].split()[:2] for line in lines][:2] == [
+    assert [line[24:].split()[:2] for line in lines][:2] == [
         ["deploy", "other:three"],
         ["revert", "small:one"],
     ]
@@ -69,4 +69,4 @@ def test_no_registry(
     """Where nothing was ever deployed there is no event, and no fault."""
     project = make_project(Step("one", "select 1;"))
     done = carecli_run("log", "-C", project, "-d", empty_database.url, check=0)
-    assert done.stdout == "No event yet.\n"
+    assert done.stdout == "No such event.\n"

@@ -148,7 +148,7 @@ def test_failing_verify_rolls_the_change_back(
         *atomic,
         verify="select 1;\nselect 1 / count(*) from x;\n",
     )
-    assert "verify/bad.sql:2:1: deploy of bad failed: division by zero" in said
+    assert "verify/bad.sql:2:1: verify of bad failed: division by zero" in said
     if not atomic:
         empty_database.execute("drop table good")
     assert empty_database.execute(CATALOGUE) == before
@@ -176,7 +176,7 @@ def test_failed_undo_is_told_without_a_traceback(
     script = "-- transactional: false\ncreate table x ();\n"
     project = make_project(Step("bad", script, "drop table nosuch;", "select 1 / 0;"))
     said = run_here("migrate", "-y", "-C", project, "-d", empty_database.url, check=1).stderr
-    assert "verify/bad.sql:1:1: deploy of bad failed: division by zero" in said
+    assert "verify/bad.sql:1:1: verify of bad failed: division by zero" in said
     assert "undoing it with" in said
     assert 'table "nosuch" does not exist' in said
     assert "Traceback" not in said
