@@ -236,7 +236,7 @@ class Bench:
                 command = commands[tool](name)
                 times.deploy.append(self.timed(command))
                 if tool != "psql":
-                    times.no_op.append(self.timed(command))
+                    times.no_op.extend(self.timed(command) for _ in range(3))
                 self.drop(name)
         return results
 
