@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from carecli.errors import CarecliError
+from carecli.errors import CarecliError, InvalidUsage
 from carecli.plan.assembly import assemble
 from carecli.plan.faults import NAME_RULE, Place, PlanError
 from carecli.plan.lines import Line, PragmaLine
@@ -25,15 +25,15 @@ def read_plan(path: Path) -> Plan:
         path: the file.
 
     Raises:
-        CarecliError: there is no such file.
+        InvalidUsage: there is no such file.
         PlanError: it is not UTF-8, or not a plan.
     """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise CarecliError(
+        raise InvalidUsage(
             f"plan file {path} does not exist",
-            hint="name the folder of a sqitch project with -C, or make one with `sqitch init`",
+            hint="-C names the folder of a sqitch project; `sqitch init` makes one",
         ) from None
     except OSError as error:
         raise CarecliError(f"cannot read plan file {path}: {error.strerror}") from None
