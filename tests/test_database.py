@@ -14,6 +14,7 @@ from carecli.errors import CannotConnect, InvalidUsage
 from carecli.project import Project
 from carecli.settings import Settings
 from tests.plugins.chaos import Here, ProjectMaker, Step
+from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
 
 VARIABLES = ("CARECLI_DATABASE_URL", "DATABASE_URL", "CI", "CARECLI_ENV")
@@ -177,3 +178,11 @@ def test_client_program_is_as_new_as_the_server(empty_database: TestDatabase) ->
     assert found is not None
     assert found.name == "pg_dump"
     assert client_program("nosuchprogram") is None
+
+
+def test_env_file_with_a_line_that_says_nothing(carecli_run: Run, tmp_path: Path) -> None:
+    """A line that is no setting is named with its file and number; no other database is taken."""
+    file = tmp_path / "wrong.env"
+    file.write_text("# fine\ngarbage line here\n")
+    said = carecli_run("status", "--env-file", file, check=2).stderr
+    assert f"{file}:2: this is no setting" in said

@@ -53,3 +53,16 @@ def test_unknown_reference(
     run_here("migrate", "-y", *place, check=0)
     run_here("rollback", "-y", "--to", reference, *place, check=2)
     assert empty_database.execute("select change from sqitch.changes") == [("one",)]
+
+
+def test_back_to_what_is_not_deployed(
+    empty_database: TestDatabase, make_project: ProjectMaker, run_here: Here
+) -> None:
+    """A change of the plan that is not deployed is called so, and nothing is reverted."""
+    project = make_project(Step("one", "select 1;"), Step("two", "select 2;"))
+    place = ("-C", project, "-d", empty_database.url)
+    run_here("migrate", "-y", "--to", "one", *place, check=0)
+    said = run_here("rollback", "-y", "--to", "two", *place, check=2).stderr
+    assert "two is not deployed" in said
+    left = empty_database.execute("select change from sqitch.changes")
+    assert left == [("one",)]

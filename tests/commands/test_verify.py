@@ -131,3 +131,12 @@ def test_nothing_deployed(
     assert "Nothing to verify" in text
     assert "Pending: one, two, three" in text
     assert empty_database.execute("select to_regnamespace('sqitch')") == [(None,)]
+
+
+def test_range_that_runs_backwards(
+    empty_database: TestDatabase, project: Path, carecli_run: Run
+) -> None:
+    """A range with nothing in it is an error, not a success."""
+    place = ("-C", project, "-d", empty_database.url)
+    said = carecli_run("verify", "--from", "two", "--to", "one", *place, check=2).stderr
+    assert "two was deployed after one" in said
