@@ -71,11 +71,13 @@ def _answer(project: Project) -> dict[str, object]:
 
 def _change(project: Project, change: Change) -> dict[str, object]:
     return {
-        **_entry(change),
+        "change": change.name,
+        "change_id": change.id,
+        **_origin(change),
         "parent_id": change.parent_id,
         "requires": [dependency.text for dependency in change.requires],
         "conflicts": [dependency.text for dependency in change.conflicts],
-        "tags": [_entry(tag) for tag in change.tags],
+        "tags": [{"tag": tag.format_name, "tag_id": tag.id, **_origin(tag)} for tag in change.tags],
         "is_reworked": change.is_reworked,
         "script_hash": project.script_hash(change),
         "scripts": {
@@ -86,12 +88,10 @@ def _change(project: Project, change: Change) -> dict[str, object]:
     }
 
 
-def _entry(entry: Change | Tag) -> dict[str, object]:
+def _origin(entry: Change | Tag) -> dict[str, object]:
     return {
-        "name": entry.name,
-        "id": entry.id,
         "note": entry.note,
-        "planned_at": entry.planned_at.isoformat().replace("+00:00", "Z"),
+        "planned_at": entry.planned_at.isoformat(),
         "planner_name": entry.planner_name,
         "planner_email": entry.planner_email,
     }

@@ -50,12 +50,12 @@ def test_json(carecli_run: Run, tmp_path: Path) -> None:
     answer = json.loads(done.stdout)
     first, second = answer.pop("changes")
     assert answer == {"project": "shop", "uri": "https://example.com/shop", "plan": "sqitch.plan"}
-    assert first["name"] == "users"
+    assert first["change"] == "users"
     assert first["note"] == "Who may sign in.\n\nMore of it."
-    assert first["planned_at"] == "2026-01-31T12:00:00Z"
-    assert [tag["name"] for tag in first["tags"]] == ["v1"]
+    assert first["planned_at"] == "2026-01-31T12:00:00+00:00"
+    assert [tag["tag"] for tag in first["tags"]] == ["@v1"]
     assert first["script_hash"] == hashlib.sha1(b"select 1;\n").hexdigest()  # noqa: S324
-    assert second["parent_id"] == first["id"]
+    assert second["parent_id"] == first["change_id"]
     assert second["requires"] == ["users", "other:x"]
     assert second["conflicts"] == ["old"]
     assert second["scripts"]["deploy"] == "deploy/app/lists.sql"
