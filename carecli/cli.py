@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ class CommandFolder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the name of every module of the folder."""
-        found = pkgutil.iter_modules(commands.__path__)
-        return sorted(module.name for module in found if not module.name.startswith("_"))
+        files = Path(commands.__path__[0]).iterdir()
+        return sorted(file.stem for file in files if file.suffix == ".py" and file.name[0] != "_")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of that name and return its `command`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from carecli.errors import InvalidUsage
 from carecli.gitconfig import Setting, parse_settings
@@ -16,8 +16,7 @@ _FILE_NAME = "sqitch.conf"
 _MAXIMUM_INCLUDES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who plans and deploys.
 
     Arguments:

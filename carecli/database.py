@@ -6,10 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -38,8 +37,7 @@ _CONNECT_SECONDS = 10
 _SECRETS = ("password", "sslpassword", "sslkey", "passfile", "oauth_client_secret")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A database and why it was chosen.
 
     Arguments:

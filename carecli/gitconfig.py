@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from carecli.errors import SourceError
 
@@ -21,8 +21,7 @@ _WORD = re.compile(r'[^\t \\\n"]+')
 _MEANING = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"', "'": "'"}
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One value.
 
     Arguments:

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,7 +46,7 @@ def project_options(command: Command) -> Command:
     @wraps(command)
     def with_project(settings: Settings, /, **options: Any) -> Any:
         chosen = _take(options, "directory", "plan_file")
-        return command(settings=replace(options.pop("settings", settings), **chosen), **options)
+        return command(settings=options.pop("settings", settings)._replace(**chosen), **options)
 
     return with_project
 
@@ -87,7 +86,7 @@ def database_options(command: Command) -> Command:
         chosen = _take(options, "database_url", "target", "embedded", "env_file", "registry")
         chosen["variables"] = {**settings.variables, **dict(map(_assignment, variables))}
         with _server_faults():
-            return command(settings=replace(settings, **chosen), **options)
+            return command(settings=settings._replace(**chosen), **options)
 
     return with_database
 

@@ -62,23 +62,24 @@ def command(
       carecli migrate -d postgresql://db/app --to @v1.0 --yes
       carecli migrate --dry-run > pending.sql  the exact SQL, for a review
     """
-    from carecli.migrator.options import MigrationOptions
     from carecli.migrator.target import open_target
 
-    options = MigrationOptions(
-        verify=not no_verify,
-        log_only=log_only,
-        atomic=atomic,
-        lock_timeout=lock_timeout,
-        lock_retries=lock_retries,
-        lock_wait=lock_wait / 1000,
-    )
     with ending_told(), open_target(settings) as target:
         state = target.state()
         changes = state.to_deploy(to)
         if not changes and not state.untagged:
             _print_up_to_date(state, dry_run, output)
             return
+        from carecli.migrator.options import MigrationOptions
+
+        options = MigrationOptions(
+            verify=not no_verify,
+            log_only=log_only,
+            atomic=atomic,
+            lock_timeout=lock_timeout,
+            lock_retries=lock_retries,
+            lock_wait=lock_wait / 1000,
+        )
         if dry_run:
             _dry_run(target, to, options, output)
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -103,7 +102,7 @@ class Aftermath:
         connection = self._reconnect()
         try:
             self._await_end(connection)
-            yield replace(self._target, connection=connection)
+            yield self._target._replace(connection=connection)
         finally:
             connection.close()
 

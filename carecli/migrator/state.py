@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from carecli.errors import InvalidUsage, Refused
 from carecli.plan import Change, Plan
@@ -13,8 +13,7 @@ from carecli.registry.store import DeployedChange
 __all__ = ["State"]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The deployed changes of a database beside the plan.
 
     Arguments:

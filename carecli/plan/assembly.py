@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,15 +15,15 @@ from carecli.plan.uri import canonical_uri, normal_uri
 __all__ = ["assemble"]
 
 
-@dataclass(slots=True)
 class _Draft:
     """A change whose tags are still being read."""
 
-    line: ChangeLine
-    id: str
-    parent_id: str | None
-    tags: list[Tag] = field(default_factory=list)
-    rework_tags: list[Tag] = field(default_factory=list)
+    def __init__(self, line: ChangeLine, change_id: str, parent_id: str | None) -> None:
+        self.line = line
+        self.id = change_id
+        self.parent_id = parent_id
+        self.tags: list[Tag] = []
+        self.rework_tags: list[Tag] = []
 
 
 def assemble(lines: tuple[Line, ...], *, project: str, uri: str | None, path: Path) -> Plan:
@@ -147,7 +146,7 @@ def _with_dependencies(
         return change
     requires = tuple(_resolve(found, index, changes, project) for found in line.requires)
     conflicts = tuple(_resolve(found, index, changes, project) for found in line.conflicts)
-    return replace(change, requires=requires, conflicts=conflicts)
+    return change._replace(requires=requires, conflicts=conflicts)
 
 
 def _resolve(

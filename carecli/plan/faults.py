@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from carecli.errors import SourceError
 
@@ -19,8 +19,7 @@ class PlanError(SourceError):
     """A plan that sqitch would not accept either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A line of a plan, from which an error at one of its columns is made.
 
     Arguments:

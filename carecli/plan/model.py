@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from carecli.plan.lines import Line
 from carecli.plan.references import ReferenceIndex
@@ -14,8 +13,7 @@ from carecli.plan.references import ReferenceIndex
 __all__ = ["Change", "Dependency", "Plan", "Tag"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):
     """What a change requires or conflicts with.
 
     Arguments:
@@ -43,8 +41,7 @@ class Dependency:
         return f"!{self.text}" if self.kind == "conflict" else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """A name for the state of the plan after a change.
 
     Arguments:
@@ -73,8 +70,7 @@ class Tag:
         return f"@{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One step of the plan.
 
     Arguments:
@@ -128,7 +124,6 @@ class Change:
         return f"{self.name}{tags[0].format_name}" if tags else f"{self.name}@HEAD"
 
 
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A parsed sqitch.plan.
 
@@ -140,16 +135,20 @@ class Plan:
         lines: every line as it was read, for writing the plan again.
     """
 
-    project: str
-    uri: str | None
-    changes: tuple[Change, ...]
-    path: Path
-    lines: tuple[Line, ...] = field(default=(), repr=False)
-    _index: ReferenceIndex = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Index the changes by everything that can refer to them."""
-        object.__setattr__(self, "_index", ReferenceIndex(self.changes))
+    def __init__(
+        self,
+        project: str,
+        uri: str | None,
+        changes: tuple[Change, ...],
+        path: Path,
+        lines: tuple[Line, ...] = (),
+    ) -> None:
+        self.project = project
+        self.uri = uri
+        self.changes = changes
+        self.path = path
+        self.lines = lines
+        self._index = ReferenceIndex(changes)
 
     @property
     def tags(self) -> tuple[Tag, ...]:

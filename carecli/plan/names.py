@@ -8,6 +8,7 @@ from typing import Final
 
 __all__ = [
     "BLANK",
+    "HEAD",
     "NAME",
     "PLANNER",
     "RESERVED",
@@ -31,6 +32,10 @@ NAME: Final = (
 )
 TIMESTAMP: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 PLANNER: Final = rf"(?P<planner_name>[^<]+){BLANK}+<(?P<planner_email>[^>]+)>"
+HEAD: Final = (
+    rf"(?P<lspace>{BLANK}*)"
+    rf"(?:@|(?P<lopspace>{BLANK}*)(?P<operator>[+-])(?P<ropspace>{BLANK}*))?"
+)
 RESERVED: Final = frozenset({"ROOT", "HEAD"})
 
 # What Perl's `\s` trims off a note; Python's `str.strip` takes the separators 0x1C to 0x1F too.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from carecli.plan.faults import NAME_RULE, Place, PlanError
+from carecli.plan.faults import NAME_RULE, Place
 from carecli.plan.lines import (
     BlankLine,
     ChangeLine,
@@ -16,6 +16,7 @@ from carecli.plan.lines import (
 )
 from carecli.plan.names import (
     BLANK,
+    HEAD,
     NAME,
     PLANNER,
     PUNCTUATION,
@@ -33,21 +34,13 @@ _PRAGMA = re.compile(
     rf"(?P<name>[^{PUNCTUATION}](?:[^ \t=]*?[^{PUNCTUATION} \t])?)"
     rf"(?:(?P<lopspace>{BLANK}*)(?P<operator>=)(?P<ropspace>{BLANK}*)(?P<value>.+))?\Z"
 )
-_HEAD = (
-    rf"(?P<lspace>{BLANK}*)"
-    rf"(?:@|(?P<lopspace>{BLANK}*)(?P<operator>[+-])(?P<ropspace>{BLANK}*))?"
-)
 _ENTRY = re.compile(
-    rf"\A{_HEAD}(?P<name>{NAME})(?P<pspace>{BLANK}+)?"
+    rf"\A{HEAD}(?P<name>{NAME})(?P<pspace>{BLANK}+)?"
     rf"(?:\[(?P<dependencies>[^\]]+)\]{BLANK}*)?"
     rf"(?:(?P<timestamp>{TIMESTAMP}){BLANK}*)?"
     rf"(?:{PLANNER})?$",
     re.ASCII,
 )
-_START = re.compile(_HEAD)
-_NAME = re.compile(NAME, re.ASCII)
-_DEPENDENCIES = re.compile(rf"{BLANK}*(\[(?P<dependencies>[^\]]*)\])?{BLANK}*")
-_TIMESTAMP = re.compile(TIMESTAMP)
 _SPECIFICATION = re.compile(
     rf"\A(?P<conflicts>!?)(?:(?P<project>{NAME}):)?"
     rf"(?:(?P<id>[0-9a-f]{{40}})|(?P<change>{NAME})(?:@(?P<change_tag>{NAME}))?"
@@ -96,7 +89,10 @@ def scan_entry(place: Place) -> ChangeLine | TagLine:
     is_tag = re.match(rf"{BLANK}*@", shape) is not None
     match = _ENTRY.match(shape)
     if match is None or match["timestamp"] is None or match["planner_name"] is None:
-        raise _diagnosis(place, content, shape)
+        # Only a faulty plan pays for the patterns that find the fault.
+        from carecli.plan.diagnosis import diagnose
+
+        raise diagnose(place, shape)
     name = _cut(content, match, "name")
     column = match.start("name") + 1
     fault = name_fault(name, tag=is_tag)
@@ -190,54 +186,6 @@ def _scan_dependencies(
             hint="sqitch wants the first dependency right after the bracket: [name ...]",
         )
     return tuple(found.values())
-
-
-def _diagnosis(place: Place, content: str, shape: str) -> PlanError:
-    """Return the error for a line that is no entry, at the first column that does not fit."""
-    start = _START.match(shape)
-    at = start.end() if start else 0
-    name = _NAME.match(shape, at)
-    if name is None or (name.end() < len(shape) and shape[name.end()] not in " \t"):
-        if place.source.strip() == "#":
-            return place.error(
-                "a comment without text",
-                column=place.source.index("#") + 1,
-                hint="sqitch takes a # alone for a change; write a text after it or drop it",
-            )
-        column = at if name is None else name.end()
-        return place.error("invalid name", column=column + 1, hint=NAME_RULE)
-    dependencies = _DEPENDENCIES.match(shape, name.end())
-    at = dependencies.end() if dependencies else name.end()
-    if shape[at : at + 1] == "[":
-        return place.error(
-            "the dependencies are not closed", column=at + 1, hint="put a ] after the last one"
-        )
-    if dependencies and dependencies["dependencies"] == "":
-        column = dependencies.end("dependencies")
-        return place.error(
-            "empty brackets", column=column + 1, hint="name a dependency or drop the brackets"
-        )
-    return _diagnose_origin(place, shape, at)
-
-
-def _diagnose_origin(place: Place, shape: str, at: int) -> PlanError:
-    """Return the error for what follows the name and the dependencies."""
-    example = "after the name come a time and a planner: 2026-01-31T12:00:00Z Name <e@mail>"
-    timestamp = _TIMESTAMP.match(shape, at)
-    if timestamp is None:
-        later = _TIMESTAMP.search(shape, at)
-        if later is not None:
-            return place.error(
-                "unexpected text between name and timestamp", column=at + 1, hint=example
-            )
-        planned = re.search(rf"{PLANNER}$", shape[at:])
-        missing = "timestamp" if planned else "timestamp and planner name and email"
-        return place.error(f"missing {missing}", column=at + 1, hint=example)
-    rest = shape[timestamp.end() :]
-    column = timestamp.end() + len(rest) - len(rest.lstrip(" \t")) + 1
-    if not rest.strip(" \t"):
-        return place.error("missing planner name and email", column=column, hint=example)
-    return place.error("the planner is not written as Name <email>", column=column, hint=example)
 
 
 def _split_note(source: str) -> tuple[str, str, str]:
