@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from carecli.errors import InvalidUsage
+from carecli.plan.dependencies import parse_dependency
 from carecli.plan.faults import NAME_RULE
 from carecli.plan.lines import (
     BlankLine,
@@ -21,7 +22,6 @@ from carecli.plan.model import Plan
 from carecli.plan.names import name_fault
 from carecli.plan.parser import parse_plan
 from carecli.plan.references import UnknownReference
-from carecli.plan.scanner import parse_dependency
 
 __all__ = ["Entry", "add_change", "rework_change", "rework_tag", "tag_change"]
 

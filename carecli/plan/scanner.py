@@ -25,7 +25,7 @@ from carecli.plan.names import (
     shadow,
 )
 
-__all__ = ["parse_dependency", "scan_blank", "scan_entry", "scan_pragma"]
+__all__ = ["scan_blank", "scan_entry", "scan_pragma"]
 
 _BLANK_LINE = re.compile(rf"\A(?P<lspace>{BLANK}*)(?:#{BLANK}*(?P<note>.+)|$)")
 _NOTE = re.compile(rf"(?P<rspace>{BLANK}*)(?:#{BLANK}*(?P<note>.*))?$")
@@ -39,12 +39,6 @@ _ENTRY = re.compile(
     rf"(?:\[(?P<dependencies>[^\]]+)\]{BLANK}*)?"
     rf"(?:(?P<timestamp>{TIMESTAMP}){BLANK}*)?"
     rf"(?:{PLANNER})?$",
-    re.ASCII,
-)
-_SPECIFICATION = re.compile(
-    rf"\A(?P<conflicts>!?)(?:(?P<project>{NAME}):)?"
-    rf"(?:(?P<id>[0-9a-f]{{40}})|(?P<change>{NAME})(?:@(?P<change_tag>{NAME}))?"
-    rf"|(?:@(?P<tag>{NAME}))?)\Z",
     re.ASCII,
 )
 
@@ -119,31 +113,12 @@ def scan_entry(place: Place) -> ChangeLine | TagLine:
     return ChangeLine(
         **common,
         number=place.number,
-        dependencies=_scan_dependencies(place, content, match),
+        dependencies=_dependencies(place, content, match),
         operator=_cut(content, match, "operator"),
         lopspace=_cut(content, match, "lopspace"),
         ropspace=_cut(content, match, "ropspace"),
         pspace=_cut(content, match, "pspace") or " ",
     )
-
-
-def parse_dependency(text: str, column: int = 0) -> Specification | None:
-    """Return what `[!][project:]change[@tag]`, `@tag` or an id says, or None if it is none.
-
-    Arguments:
-        text: one dependency, without blanks.
-        column: where it begins on its line, in characters from 1.
-    """
-    match = _SPECIFICATION.match(shadow(text))
-    if match is None or (match["id"] or match["change"] or match["tag"]) is None:
-        return None
-    parts = {
-        name: _cut(text, match, name) or None
-        for name in ("project", "id", "change", "change_tag", "tag")
-    }
-    tag = parts.pop("change_tag") or parts.pop("tag")
-    parts.pop("tag", None)
-    return Specification(bool(match["conflicts"]), **parts, tag=tag, column=column)
 
 
 def _check_time(place: Place, content: str, match: re.Match[str]) -> None:
@@ -158,34 +133,12 @@ def _check_time(place: Place, content: str, match: re.Match[str]) -> None:
         ) from None
 
 
-def _scan_dependencies(
-    place: Place, content: str, match: re.Match[str]
-) -> tuple[Specification, ...]:
+def _dependencies(place: Place, content: str, match: re.Match[str]) -> tuple[Specification, ...]:
     if match["dependencies"] is None:
         return ()
-    start = match.start("dependencies")
-    found: dict[str, Specification] = {}
-    for word in re.finditer(r"[^ \t]+", match["dependencies"]):
-        column = start + word.start() + 1
-        text = content[start + word.start() : start + word.end()]
-        specification = parse_dependency(text, column)
-        if specification is None:
-            raise place.error(
-                f'"{text}" is not a valid dependency',
-                column=column,
-                hint="write change, change@tag, @tag, project:change or an id, "
-                "with a ! before it for a conflict",
-            )
-        if text in found:
-            raise place.error(f'duplicate dependency "{text}"', column=column, hint="name it once")
-        found[text] = specification
-    if match["dependencies"][0] in " \t" and found:
-        raise place.error(
-            "dependencies begin with a blank",
-            column=start + 1,
-            hint="sqitch wants the first dependency right after the bracket: [name ...]",
-        )
-    return tuple(found.values())
+    from carecli.plan.dependencies import scan_dependencies
+
+    return scan_dependencies(place, content, match.start("dependencies"), match["dependencies"])
 
 
 def _split_note(source: str) -> tuple[str, str, str]:
