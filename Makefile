@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help migrate demo test test-fast torture lint types bench clean
+.PHONY: help migrate demo test test-fast torture lint types docs bench clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,10 +34,14 @@ lint: $(VENV)/.stamp-dev ## check the style of the Python and the safety of the 
 	@said=$$($(BIN)/squawk migrations/deploy/*.sql 2>&1) || { echo "$$said"; exit 1; }
 
 types: $(VENV)/.stamp-dev ## check the types
-	@$(BIN)/mypy --no-error-summary carecli tests $(wildcard bench/*.py)
+	@$(BIN)/mypy --no-error-summary carecli tests $(wildcard bench/*.py docs/*.py)
 
-bench: $(VENV)/.stamp-dev ## measure carecli beside its peers
+docs: $(VENV)/.stamp-embedded ## write docs/api.md anew from a scratch database
+	@$(BIN)/python docs/generate.py $(ARGS)
+
+bench: $(VENV)/.stamp-dev ## measure carecli beside its peers, and V2 beside V1 and bare INSERTs
 	@$(BIN)/python bench/peers.py $(ARGS)
+	@$(BIN)/python bench/messaging.py $(ARGS)
 
 clean: ## remove what was made here; the embedded server's data stay (carecli db reset)
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -31,10 +31,13 @@ def command(*, settings: Settings, output: str) -> None:
 
     with open_target(settings, read_only=True) as target:
         answer = _answer(target)
+        problem = _rollout_problem(target, answer)
     if output == "json":
         print_json(answer)
     else:
         _print(answer)
+    if problem is not None:
+        click.secho(f"Warning: rollout: {problem}; V2 is off", err=True, fg="yellow")
 
 
 def _answer(target: Target) -> dict[str, Any]:
@@ -65,6 +68,14 @@ def _answer(target: Target) -> dict[str, Any]:
         "edited": edited,
         "unknown": [{"change": row.change, "change_id": row.change_id} for row in state.unknown],
     }
+
+
+def _rollout_problem(target: Target, answer: dict[str, Any]) -> str | None:
+    """Return what is wrong with the rollout flag, where the plan is ours and has made it."""
+    from carecli.rollout import CHANGE, PROJECT, find_problem
+
+    deployed = any(row["change"] == CHANGE for row in answer["deployed"])
+    return find_problem(target.connection) if answer["project"] == PROJECT and deployed else None
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -1,39 +1,18 @@
 -- Deploy care_collective_messaging:fix_v2_security_definer_auth to pg
 --
--- What: the three functions ask first whether the caller is who they say they are; then, and in the
---     same transaction, signed-in users are given EXECUTE.
--- Why: the functions run with the rights of their owner, past row level security.
--- Requires: messaging_system_v2_atomic.
+-- What: second version. Each call of the three functions leaves one row in the event log, whoever
+--     calls and whatever is answered.
+-- Why: metrics and alerts count calls, those of strangers too.
+-- Requires: event_log, fix_v2_security_definer_auth@v0.1.0, messaging_system_v2_atomic.
 -- Transaction: yes.
+--
+-- The first version, script fix_v2_security_definer_auth@v0.1.0, makes messaging.caller_id(); the
+-- tables come from messaging_system_v2_atomic@v0.1.0.
 --
 -- squawk wants timeouts; replacing a function takes no lock that an application could feel.
 -- squawk-ignore-file require-lock-timeout, require-statement-timeout
 
 begin;
-
--- The one function with another search path than the empty one: auth.uid() is not ours, has none of
--- its own, and casts to "uuid". With the empty path, temporary types of the caller come first.
-create function messaging.caller_id()
-returns uuid
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $function$
-begin
-    return auth.uid();
-exception
-    -- Claims that are no JSON, or a "sub" that is no uuid: then nobody is signed in.
-    when others then
-        return null;
-end;
-$function$;
-
-revoke all
-    on function messaging.caller_id()
-    from public, anon, authenticated, service_role;
-
-comment on function messaging.caller_id() is
-    'The signed-in user, or null; never an error, whatever the claims are.';
 
 create or replace function public.create_conversation_atomic(
     p_help_request_id uuid,
@@ -47,22 +26,33 @@ security definer
 set search_path = ''
 as $function$
 declare
+    v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
+    v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
     if v_caller_id is null or p_helper_id is distinct from v_caller_id then
-        return messaging.failure(
+        v_answer := messaging.failure(
             messaging.request_id(),
             'permission_denied',
             'not_the_caller',
             'Cannot create conversation on behalf of another user'
         );
+    else
+        v_answer := messaging.create_conversation(
+            p_help_request_id,
+            p_helper_id,
+            p_initial_message,
+            messaging.request_id()
+        );
     end if;
-    return messaging.create_conversation(
-        p_help_request_id,
-        p_helper_id,
-        p_initial_message,
-        messaging.request_id()
+    return messaging.record_call(
+        'startHelpConversation',
+        v_started_at,
+        v_answer,
+        v_caller_id,
+        p_help_request_id => p_help_request_id,
+        p_version => 'v2'
     );
 end;
 $function$;
@@ -86,22 +76,33 @@ security definer
 set search_path = ''
 as $function$
 declare
+    v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
+    v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
     if v_caller_id is null or p_sender_id is distinct from v_caller_id then
-        return messaging.failure(
+        v_answer := messaging.failure(
             messaging.request_id(),
             'permission_denied',
             'not_the_caller',
             'Cannot send message on behalf of another user'
         );
+    else
+        v_answer := messaging.send_message(
+            p_conversation_id,
+            p_sender_id,
+            p_content,
+            messaging.request_id()
+        );
     end if;
-    return messaging.send_message(
-        p_conversation_id,
-        p_sender_id,
-        p_content,
-        messaging.request_id()
+    return messaging.record_call(
+        'sendMessage',
+        v_started_at,
+        v_answer,
+        v_caller_id,
+        p_conversation_id => p_conversation_id,
+        p_version => 'v2'
     );
 end;
 $function$;
@@ -124,21 +125,32 @@ security definer
 set search_path = ''
 as $function$
 declare
+    v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
+    v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
     if v_caller_id is null or p_user_id is distinct from v_caller_id then
-        return messaging.failure(
+        v_answer := messaging.failure(
             messaging.request_id(),
             'permission_denied',
             'not_the_caller',
             'Cannot access conversation for another user'
         );
+    else
+        v_answer := messaging.get_conversation(
+            p_conversation_id,
+            p_user_id,
+            messaging.request_id()
+        );
     end if;
-    return messaging.get_conversation(
-        p_conversation_id,
-        p_user_id,
-        messaging.request_id()
+    return messaging.record_call(
+        'getConversation',
+        v_started_at,
+        v_answer,
+        v_caller_id,
+        p_conversation_id => p_conversation_id,
+        p_version => 'v2'
     );
 end;
 $function$;

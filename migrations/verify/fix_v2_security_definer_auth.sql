@@ -1,7 +1,8 @@
 -- Verify care_collective_messaging:fix_v2_security_definer_auth on pg
 --
--- What: call the three functions as nobody, as somebody else, with claims that are no claims and
---     with null, and as the user himself; then look who may call them.
+-- What: second version. Call the three functions as nobody, as somebody else, with claims that are
+--     no claims and with null, and as the user himself; count what they left in the event log; then
+--     look who may call them.
 -- Why: the identity check is what stands between a caller and the rights of the functions' owner.
 -- Requires: nothing.
 -- Transaction: yes, rolled back.
@@ -82,7 +83,7 @@ begin
         end if;
     end loop;
 
-    -- The user himself gets past the check, to requests and conversations that do not exist.
+    -- The user himself gets past the check: he has no account, and there is no such conversation.
     perform pg_catalog.set_config('request.jwt.claim.sub', '', true);
     perform pg_catalog.set_config(
         'request.jwt.claims',
@@ -97,7 +98,7 @@ begin
             (
                 'create_conversation_atomic',
                 public.create_conversation_atomic(v_other, v_user, 'I can help you'),
-                'help_request_not_found'
+                'not_approved'
             ),
             (
                 'send_message_v2',
@@ -117,6 +118,39 @@ begin
         raise exception using
             errcode = 'assert_failure',
             message = 'a user does not get past the identity check: ' || v_difference;
+    end if;
+
+    -- 20 strangers and the user himself, with three calls each; on a standby there is no log.
+    select pg_catalog.string_agg(
+        pg_catalog.format('%s %s %s', call.method, call.error_code, call.calls),
+        ', '
+        order by call.method, call.error_code
+    )
+    into v_difference
+    from (
+        select
+            logged.method,
+            logged.error_code,
+            pg_catalog.count(distinct logged.request_id) as calls
+        from messaging.rpc_events as logged
+        where v_other in (logged.help_request_id, logged.conversation_id)
+            and logged.version = 'v2'
+            and logged.event = 'function_error'
+        group by
+            logged.method,
+            logged.error_code
+        having pg_catalog.count(distinct logged.request_id) = pg_catalog.count(*)
+    ) as call;
+
+    if v_difference is distinct from
+        'getConversation not_found 1, getConversation permission_denied 20, '
+        'sendMessage permission_denied 21, startHelpConversation permission_denied 21'
+        and not pg_catalog.pg_is_in_recovery()
+    then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'not every call is in the event log once',
+            detail = v_difference;
     end if;
 end;
 $identity$;

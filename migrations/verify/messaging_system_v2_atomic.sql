@@ -1,7 +1,8 @@
 -- Verify care_collective_messaging:messaging_system_v2_atomic on pg
 --
--- What: compare columns, constraints, indexes, triggers, policies and privileges with what they
---     must be, and call the functions with arguments that write nothing.
+-- What: second version. Compare columns, constraints, indexes, triggers, policies and privileges
+--     with what they must be, those that the first version made too; call the functions with
+--     arguments that write nothing; let each of the checks they ask say no, and fail.
 -- Why: an object of the right name may still have the wrong shape. What later changes add is left
 --     alone, but for policies and privileges: of those there may be no other.
 -- Requires: nothing.
@@ -126,24 +127,16 @@ begin
                 'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'
             ),
             (
-                'index public.conversations_v2_helper_id_idx',
-                'CREATE INDEX conversations_v2_helper_id_idx ON public.conversations_v2 USING '
-                'btree (helper_id)'
+                'index public.conversations_v2_helper_id_created_at_idx',
+                'CREATE INDEX conversations_v2_helper_id_created_at_idx ON '
+                'public.conversations_v2 USING btree (helper_id, created_at)'
             ),
+            ('index led by public.conversations_v2.requester_id', 'yes'),
+            ('index led by public.messages_v2.conversation_id', 'yes'),
             (
-                'index public.conversations_v2_requester_id_idx',
-                'CREATE INDEX conversations_v2_requester_id_idx ON public.conversations_v2 '
-                'USING btree (requester_id)'
-            ),
-            (
-                'index public.messages_v2_conversation_id_created_at_id_idx',
-                'CREATE INDEX messages_v2_conversation_id_created_at_id_idx ON '
-                'public.messages_v2 USING btree (conversation_id, created_at, id)'
-            ),
-            (
-                'index public.messages_v2_sender_id_idx',
-                'CREATE INDEX messages_v2_sender_id_idx ON public.messages_v2 USING btree '
-                '(sender_id)'
+                'index public.messages_v2_sender_id_created_at_idx',
+                'CREATE INDEX messages_v2_sender_id_created_at_idx ON public.messages_v2 USING '
+                'btree (sender_id, created_at)'
             ),
             (
                 'index public.conversation_reads_v2_user_id_idx',
@@ -311,6 +304,19 @@ begin
             on trigger.tgrelid = relation.oid
             and trigger.tgenabled = 'O'
         union all
+        -- Later changes put longer indexes in the place of some.
+        select distinct
+            pg_catalog.format('index led by %s.%s', relation.name, attribute.attname),
+            'yes'
+        from relation
+        join pg_catalog.pg_index as index
+            on index.indrelid = relation.oid
+            and index.indisvalid
+            and index.indpred is null
+        join pg_catalog.pg_attribute as attribute
+            on attribute.attrelid = relation.oid
+            and attribute.attnum = index.indkey[0]
+        union all
         select
             pg_catalog.format('row security of %s', relation.name),
             case when relation.relrowsecurity then 'on' else 'off' end
@@ -472,31 +478,38 @@ begin
     from (
         values
             (
-                'create_conversation, 9 characters',
-                messaging.create_conversation(v_nobody, v_nobody, E' 123456789\u3000', 'id'),
+                'insert_conversation, 9 characters',
+                messaging.insert_conversation(v_nobody, v_nobody, E' 123456789\u3000', 'id'),
                 'validation_error 400 message_too_short '
                 'Initial message must be at least 10 characters long'
             ),
             (
-                'create_conversation, no message',
-                messaging.create_conversation(v_nobody, v_nobody, null, 'id'),
+                'insert_conversation, no message',
+                messaging.insert_conversation(v_nobody, v_nobody, null, 'id'),
                 'validation_error 400 message_too_short '
                 'Initial message must be at least 10 characters long'
             ),
             (
-                'create_conversation, 1,001 characters',
-                messaging.create_conversation(
+                'insert_conversation, 1,001 characters',
+                messaging.insert_conversation(
                     v_nobody, v_nobody, pg_catalog.repeat('x', 1001), 'id'
                 ),
                 'validation_error 400 message_too_long '
                 'Initial message cannot exceed 1000 characters'
             ),
             (
-                'create_conversation, no such request',
-                messaging.create_conversation(
+                'insert_conversation, no such request',
+                messaging.insert_conversation(
                     v_nobody, v_nobody, pg_catalog.repeat('x', 1000), 'id'
                 ),
                 'not_found 404 help_request_not_found Help request not found'
+            ),
+            (
+                'create_conversation, no approved account',
+                messaging.create_conversation(
+                    v_nobody, v_nobody, pg_catalog.repeat('x', 1000), 'id'
+                ) - 'message',
+                'permission_denied 403 not_approved'
             ),
             (
                 'send_message, white space',
@@ -582,5 +595,101 @@ begin
     end if;
 end;
 $impersonation$;
+
+-- Functions are replaced for the rest of this transaction, which nobody else sees.
+do $checks$
+declare
+    v_user constant uuid := pg_catalog.gen_random_uuid();
+    v_text constant text := 'I can help you';
+    v_function text;
+    v_answers text[];
+    v_answer jsonb;
+begin
+    if pg_catalog.pg_is_in_recovery() then
+        return;
+    end if;
+
+    update messaging.error_codes
+    set http_status = 410
+    where code = 'not_found';
+    if messaging.http_status('not_found') is distinct from 410 then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'messaging.http_status() does not read messaging.error_codes';
+    end if;
+
+    foreach v_function in array array[
+        'check_content(p_request_id text, p_content text)',
+        'admit_start(p_request_id text, p_user_id uuid)',
+        'admit_message(p_request_id text, p_user_id uuid)'
+    ] loop
+        execute pg_catalog.format(
+            'create or replace function messaging.%s returns jsonb language plpgsql '
+            'set search_path = '''' as '
+            '$body$ begin return messaging.failure(p_request_id, %L, %L, %L); end $body$',
+            v_function,
+            'validation_error',
+            pg_catalog.split_part(v_function, '(', 1),
+            'No'
+        );
+        v_answers := v_answers || pg_catalog.concat_ws(
+            ' ',
+            messaging.insert_conversation(v_user, v_user, v_text, 'id') #>> '{details,reason}',
+            messaging.insert_message(v_user, v_user, v_text, 'id') #>> '{details,reason}'
+        );
+    end loop;
+    v_answers := v_answers || pg_catalog.concat_ws(
+        ' ',
+        messaging.create_conversation(v_user, v_user, v_text, 'id') #>> '{details,reason}',
+        messaging.send_message(v_user, v_user, v_text, 'id') #>> '{details,reason}'
+    );
+    if v_answers is distinct from array[
+        'check_content check_content',
+        'check_content check_content',
+        'check_content check_content',
+        'admit_start admit_message'
+    ] then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'a writing function does not ask whether it may write',
+            detail = v_answers::text;
+    end if;
+
+    -- What fails is known to the log, and not to the caller.
+    create or replace function messaging.admit_message(p_request_id text, p_user_id uuid)
+    returns jsonb
+    language plpgsql
+    set search_path = ''
+    as $body$ begin raise exception 'broken: %', p_request_id using errcode = 'XX001'; end $body$;
+
+    v_answer := messaging.send_message(v_user, v_user, v_text, 'id');
+    if v_answer -> 'internal' is distinct from
+        '{"sqlstate": "XX001", "error_message": "broken: id"}'::jsonb
+    then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'messaging.send_message() does not tell the log what failed',
+            detail = v_answer::text;
+    end if;
+
+    perform pg_catalog.set_config('request.jwt.claim.sub', '', true);
+    perform pg_catalog.set_config(
+        'request.jwt.claims', pg_catalog.json_build_object('sub', v_user)::text, true
+    );
+    v_answer := public.send_message_v2(v_user, v_user, v_text);
+    if v_answer - 'request_id' is distinct from pg_catalog.jsonb_build_object(
+        'success', false,
+        'error', 'server_error',
+        'message', 'Failed to send message',
+        'http_status', 500,
+        'details', '{"reason": "unexpected"}'::jsonb
+    ) then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'public.send_message_v2() tells the caller what failed inside',
+            detail = v_answer::text;
+    end if;
+end;
+$checks$;
 
 rollback;

@@ -18,12 +18,12 @@ class Peer:
     """A program that is not ours and not a Python package.
 
     Arguments:
-        package: the Debian package that brings it.
+        install: the command that brings it.
         places: further folders to look in, beside PATH.
         file: name of the program, where it is not the peer's own.
     """
 
-    package: str
+    install: str
     places: tuple[str, ...] = ()
     file: str | None = None
 
@@ -39,12 +39,13 @@ class Peer:
 
 
 PEERS = {
-    "sqitch": Peer("sqitch libdbd-pg-perl postgresql-client"),
-    "pgbouncer": Peer("pgbouncer"),
-    "promtool": Peer("prometheus"),
-    "node": Peer("nodejs"),
-    "psql": Peer("postgresql-client"),
-    "postgresql-15": Peer("postgresql-15", ("/usr/lib/postgresql/15/bin",), "initdb"),
+    "sqitch": Peer("apt install sqitch libdbd-pg-perl postgresql-client"),
+    "pgbouncer": Peer("apt install pgbouncer"),
+    "promtool": Peer("apt install prometheus"),
+    "node": Peer("apt install nodejs"),
+    "psql": Peer("apt install postgresql-client"),
+    "postgresql-15": Peer("apt install postgresql-15", ("/usr/lib/postgresql/15/bin",), "initdb"),
+    "supabase": Peer("npm install --prefix DIR @supabase/cli-linux-x64, and its bin on PATH"),
 }
 
 
@@ -75,7 +76,7 @@ def pytest_terminal_summary(
     for name in sorted({name for item in items for name in wanted(item) if absent(name)}):
         count = sum(name in wanted(item) for item in items)
         terminalreporter.write_line(
-            f"left out: {count} tests that need {name} (Debian: apt install {PEERS[name].package})",
+            f"left out: {count} tests that need {name} ({PEERS[name].install})",
             yellow=True,
         )
 
@@ -97,7 +98,7 @@ def peer() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         found = PEERS[name].find(name)
         if found is None:
-            pytest.fail(f"{name} is missing: apt install {PEERS[name].package}", pytrace=False)
+            pytest.fail(f"{name} is missing: {PEERS[name].install}", pytrace=False)
         return found
 
     return find

@@ -122,10 +122,10 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # five characters, one pi
         (None, TOO_SHORT),
         ("", TOO_SHORT),
         ("\u2003" * 50, TOO_SHORT),
-        ("123456789", TOO_SHORT),
-        ("  123456789  ", TOO_SHORT),
-        ("1234567890", None),
-        ("\u00a01234567890\u2029", None),
+        ("abcdefghi", TOO_SHORT),
+        ("  abcdefghi  ", TOO_SHORT),
+        ("abcdefghij", None),
+        ("\u00a0abcdefghij\u2029", None),
         ("\U0001f600" * 9, TOO_SHORT),
         ("\U0001f600" * 10, None),
         ("\U0001f600" * 1000, None),
@@ -134,7 +134,7 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # five characters, one pi
         ("e\u0301" * 4, TOO_SHORT),
         ("e\u0301" * 5, None),
         ("\u0634\u0643\u0631\u0627 \u0644\u0643\u0645 \u200f!", None),
-        ("\u202e0123456789", None),
+        ("\u202eabcdefghij", None),
         ("\u200b" * 10, None),
         ("x" * 1000, None),
         (" " * 500 + "x" * 1000 + " " * 500, None),
@@ -172,11 +172,25 @@ def test_text_that_is_none_never_reaches_the_function(
     assert stored(migrated) == []
 
 
-def test_account_that_is_gone_is_unauthorized(
+def test_account_that_is_gone_is_not_approved(
     migrated: TestDatabase, call: Call, people: People
 ) -> None:
     """A token may outlive its account; that is not the server's fault."""
     answer = call(people.nobody, FUNCTION, people.open_request, people.nobody, "I can help you")
+    assert refused(answer)[:2] == ("permission_denied", 403)
+    assert answer["details"] == {"reason": "not_approved", "requiresApproval": True}
+    assert stored(migrated) == []
+
+
+def test_account_that_goes_meanwhile_is_unauthorized(
+    migrated: TestDatabase, people: People
+) -> None:
+    """Who was admitted, and has no account when the row is written, is not signed in any more."""
+    ((answer,),) = migrated.execute(
+        "select messaging.insert_conversation(%s, %s, 'I can help you', 'v2_1')",
+        people.open_request,
+        people.nobody,
+    )
     assert refused(answer)[:2] == ("unauthorized", 401)
     assert answer["details"] == {"reason": "account_not_found"}
     assert stored(migrated) == []

@@ -54,13 +54,37 @@ def test_internals_are_out_of_reach(migrated: TestDatabase) -> None:
         where has_schema_privilege(role, 'messaging', 'usage')
             or has_schema_privilege(role, 'messaging', 'create')
         union all
+        select role, c.oid::regclass::text
+        from unnest(array['anon', 'authenticated']) as role, pg_class as c
+        where c.relnamespace = 'messaging'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+            and has_any_column_privilege(role, c.oid, 'select, insert, update, references')
+        union all
         select role, p.oid::regprocedure::text
-        from unnest(array['anon', 'authenticated', 'service_role']) as role, pg_proc as p
+        from unnest(array['anon', 'authenticated']) as role, pg_proc as p
         where p.pronamespace = 'messaging'::regnamespace
+            and pg_get_userbyid(p.proowner) <> role
             and has_function_privilege(role, p.oid, 'execute')
         """
     )
     assert rows == []
+
+
+def test_service_role_only_calls_operations_functions(migrated: TestDatabase) -> None:
+    """In schema messaging it calls definer functions that are granted to it, and no other."""
+    granted = migrated.execute(
+        """
+        select bool_and(prosecdef), bool_or(proname = 'maintain_event_log') from pg_proc
+        where pronamespace = 'messaging'::regnamespace
+            and has_function_privilege('service_role', oid, 'execute')
+        """
+    )
+    schema = migrated.execute(
+        """
+        select has_schema_privilege('service_role', 'messaging', 'usage'),
+            has_schema_privilege('service_role', 'messaging', 'create')
+        """
+    )
+    assert (granted, schema) == ([(True, True)], [(True, False)])
 
 
 def test_row_security_is_on_and_policies_are_for_signed_in_users(migrated: TestDatabase) -> None:

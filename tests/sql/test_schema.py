@@ -147,14 +147,14 @@ def test_read_state_that_breaks_a_rule_is_refused(
 
 
 def test_no_column_takes_null(migrated: TestDatabase) -> None:
-    """Every column of the three tables is not null."""
+    """Every column of the three tables is not null, but for one: mostly nobody has blocked."""
     rows = migrated.execute(
         f"""
         select attrelid::regclass::text, attname from pg_attribute
         where attrelid in {OURS} and attnum > 0 and not attisdropped and not attnotnull
         """
     )
-    assert rows == []
+    assert rows == [("conversations_v2", "blocked_by")]
 
 
 @pytest.mark.parametrize("space", WHITE_SPACE, ids=lambda char: f"U+{ord(char):04X}")
@@ -259,7 +259,7 @@ def test_every_function_pins_the_search_path(migrated: TestDatabase) -> None:
         """
         select oid::regprocedure::text, proconfig from pg_proc
         where pronamespace in ('messaging'::regnamespace, 'public'::regnamespace)
-            and proconfig is distinct from array['search_path=""']
+            and array['search_path=""'] <@ proconfig is not true
         """
     )
     assert rows == [("messaging.caller_id()", ["search_path=pg_catalog, pg_temp"])]
@@ -367,5 +367,5 @@ def test_deploying_waits_no_longer_for_a_lock_than_it_is_told(
     with database.connect() as other, other.transaction():
         other.execute("update public.help_requests set title = title")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            plan.run("deploy", "messaging_system_v2_atomic", lock_timeout="100ms")
+            plan.run("deploy", plan.changes[1], lock_timeout="100ms")
     assert database.execute("select to_regnamespace('messaging')") == [(None,)]

@@ -51,6 +51,26 @@ def test_both_people_write(
     ) == [(True,)]
 
 
+@pytest.mark.parametrize("ahead", ["1 hour", "1 microsecond"])
+def test_message_comes_after_the_one_before_it(
+    migrated: TestDatabase, call: Call, people: People, conversation: UUID, ahead: str
+) -> None:
+    """Where the clock was set back, times grow all the same, and the conversation's with them."""
+    ((before,),) = migrated.execute(
+        "update public.conversations_v2 set last_message_at = clock_timestamp() + %s::interval"
+        " returning last_message_at",
+        ahead,
+    )
+    for text in ("one", "two", "three"):
+        assert call(people.ben, FUNCTION, conversation, people.ben, text)["success"] is True
+    times = migrated.execute("select content, created_at from public.messages_v2 order by 2")
+    assert [text for text, _ in times] == ["one", "two", "three"]
+    assert before < times[0][1] < times[1][1] < times[2][1]
+    assert migrated.execute("select last_message_at from public.conversations_v2") == [
+        (times[2][1],)
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

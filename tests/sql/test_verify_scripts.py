@@ -36,8 +36,8 @@ ATOMIC = {
             add constraint messages_v2_conversation_id_fkey
                 foreign key (conversation_id) references public.conversations_v2 (id)
     """,
-    "table gone": "drop table public.conversation_reads_v2",
-    "index gone": "drop index public.messages_v2_sender_id_idx",
+    "table gone": "drop table public.conversation_reads_v2 cascade",
+    "index gone": "drop index public.messages_v2_sender_id_created_at_idx",
     "trigger gone": "drop trigger messages_v2_note_last_message on public.messages_v2",
     "trigger disabled": """
         alter table public.conversations_v2 disable trigger conversations_v2_set_updated_at
@@ -79,7 +79,7 @@ ATOMIC = {
     """,
     "status forgotten": """
         create or replace function messaging.http_status(p_code text) returns integer
-        language sql immutable parallel safe set search_path = '' return 500
+        language sql stable parallel safe set search_path = '' return 500
     """,
     "request id changed": """
         create or replace function messaging.request_id() returns text
@@ -91,9 +91,78 @@ ATOMIC = {
         ) returns jsonb language sql volatile security definer set search_path = ''
         return messaging.send_message(p_conversation_id, p_sender_id, p_content, 'id')
     """,
+    "limits not asked": """
+        create or replace function messaging.send_message(
+            p_conversation_id uuid, p_sender_id uuid, p_content text, p_request_id text
+        ) returns jsonb language sql volatile set search_path = ''
+        return messaging.insert_message(p_conversation_id, p_sender_id, p_content, p_request_id)
+    """,
+    "moderation not asked": """
+        do $do$
+        begin
+            execute replace(
+                pg_get_functiondef(
+                    'messaging.insert_message(uuid, uuid, text, text)'::regprocedure
+                ),
+                'if v_refusal is not null', 'if false'
+            );
+        end $do$
+    """,
+    "status from elsewhere": """
+        create or replace function messaging.http_status(p_code text) returns integer
+        language sql stable parallel safe set search_path = ''
+        return case p_code
+            when 'validation_error' then 400 when 'permission_denied' then 403
+            when 'not_found' then 404 else 500
+        end
+    """,
+    "error kept from the log": """
+        create or replace function messaging.unexpected(
+            p_request_id text, p_message text, p_sqlstate text, p_error_message text,
+            p_content text default null
+        ) returns jsonb language sql stable set search_path = ''
+        return messaging.failure(p_request_id, 'server_error', 'unexpected', p_message)
+    """,
+    "error shown to the caller": """
+        do $do$
+        begin
+            execute replace(
+                replace(
+                    pg_get_functiondef('public.send_message_v2(uuid, uuid, text)'::regprocedure),
+                    'messaging.record_call(', 'coalesce(v_answer, messaging.record_call('
+                ),
+                $$=> 'v2'
+    )$$, $$=> 'v2'
+    ))$$
+            );
+        end $do$
+    """,
 }
 
 IDENTITY = {
+    "a call not logged": """
+        do $do$
+        begin
+            execute replace(
+                pg_get_functiondef('public.get_conversation_v2(uuid, uuid)'::regprocedure),
+                'v_answer := messaging.failure', 'return messaging.failure'
+            );
+        end $do$
+    """,
+    "a call logged twice": """
+        do $do$
+        begin
+            execute replace(
+                pg_get_functiondef('public.get_conversation_v2(uuid, uuid)'::regprocedure),
+                'return messaging.record_call(',
+                $$perform messaging.record_call(
+                    'getConversation', v_started_at, v_answer, v_caller_id,
+                    p_conversation_id => p_conversation_id, p_version => 'v2'
+                );
+                return messaging.record_call($$
+            );
+        end $do$
+    """,
     "execute revoked": """
         revoke execute on function public.send_message_v2(uuid, uuid, text) from authenticated
     """,
@@ -190,11 +259,32 @@ def test_difference_is_named(deployed_plan: Plan, migrated: TestDatabase) -> Non
     assert "privileges of anon on public.messages_v2: expected nothing, found INSERT" in detail
 
 
-@pytest.mark.parametrize("changes", [1, 2, 3])
-def test_verify_scripts_are_green_at_each_point_of_the_plan(plan: Plan, changes: int) -> None:
-    """Each change is verified with and without those after it."""
-    plan.deploy(changes)
-    plan.verify()
+def test_verify_scripts_are_green_at_each_point_of_the_plan(plan: Plan) -> None:
+    """Each change is verified with and without those after it, on the way there and back."""
+    for count in range(1, len(plan.changes) + 1):
+        plan.deploy(count)
+        plan.verify()
+    for count in range(len(plan.changes) - 1, 0, -1):
+        plan.revert(count)
+        plan.verify()
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        "drop index public.messages_v2_sender_id_idx",
+        "drop index public.conversations_v2_helper_id_idx",
+        "grant execute on function public.send_message_v2(uuid, uuid, text) to anon",
+        "alter table public.messages_v2 disable row level security",
+    ],
+)
+def test_first_version_goes_red(plan: Plan, database: TestDatabase, mutation: str) -> None:
+    """Where the second version is not deployed, the script of the first one still proves it."""
+    plan.deploy(3)
+    plan.run("verify", plan.changes[1])
+    database.execute(mutation)
+    with pytest.raises(psycopg.errors.AssertFailure):
+        plan.run("verify", plan.changes[1])
 
 
 def test_verify_scripts_change_nothing(deployed_plan: Plan, migrated: TestDatabase) -> None:

@@ -1,0 +1,12 @@
+-- Somebody with many conversations looks at the newest.
+\set heavy random(0, 7)
+begin;
+select
+    set_config('role', 'authenticated', true),
+    set_config(
+        'request.jwt.claims',
+        '{"role": "authenticated", "sub": "' || md5('heavy ' || :heavy)::uuid || '"}',
+        true
+    );
+select public.list_conversations_v2(md5('heavy ' || :heavy)::uuid, 1, :limit);
+commit;
