@@ -188,7 +188,8 @@ class Backfill:
 
     Arguments:
         connection: in autocommit mode, used by nobody else.
-        batch: how many messages a transaction copies.
+        batch: how many conversations a transaction copies, with five times as many messages at
+            most; one that has more is taken in pieces.
         reporter: whom to tell.
     """
 

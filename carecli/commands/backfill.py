@@ -29,7 +29,7 @@ __all__ = ["command"]
     type=click.IntRange(1, 100_000),
     default=1000,
     show_default=True,
-    help="How many messages one transaction copies.",
+    help="How many conversations one transaction copies, of five messages on average at most.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be copied, and copy nothing.")
 @click.option(

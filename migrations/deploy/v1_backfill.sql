@@ -140,9 +140,11 @@ revoke all
 comment on function messaging.v1_is_there() is
     'Whether the V1 tables are there; an error where row level security would hide rows of them.';
 
--- The plans must not be those of the small tables that the first batch meets. What reads is planned
--- anew each time; not so what writes, or triggers and foreign keys would be planned for every row:
--- there, and here, the planner is kept from scanning whole tables.
+-- The plans must not be those of the small tables that the first batch meets, nor follow statistics
+-- that know nothing of the rows of the last minute. What reads is planned anew each time; not so
+-- what writes, or triggers and foreign keys would be planned for every row: there, and here, the
+-- planner is kept from scanning whole tables, and `offset 0` makes it look up a row by its key
+-- where it would take a whole table, or the whole range, for one row.
 create function messaging.v1_conversations_between(
     p_from uuid,
     p_until uuid
@@ -156,6 +158,7 @@ returns table (
     created_at timestamptz,
     updated_at timestamptz,
     last_message_at timestamptz,
+    newest_at timestamptz,
     initial_message_id uuid,
     initial_message text,
     is_noted boolean,
@@ -178,7 +181,8 @@ declare
         '[Initial message not available - migrated from V1]';
 begin
     return query
-    with fact as (
+    -- Materialized: the reason has sub-selects, and would be worked out wherever it is used.
+    with fact as materialized (
         select
             v1.id,
             v1.help_request_id,
@@ -215,6 +219,7 @@ begin
                     from public.conversations_v2 as pair
                     where pair.help_request_id = v1.help_request_id
                         and pair.helper_id = people.helper_id
+                    offset 0
                 ) then 'pair_has_conversation'
             end as reason
         from public.conversations as v1
@@ -234,10 +239,20 @@ begin
             from public.conversation_participants as participant
             where participant.conversation_id = v1.id
         ) as people
-        left join public.conversations_v2 as copy
-            on copy.id = v1.id
-        left join messaging.v1_backfill_conversations as note
-            on note.conversation_id = v1.id
+        left join lateral (
+            select *
+            from public.conversations_v2 as known
+            where known.id = v1.id
+            offset 0
+        ) as copy
+            on true
+        left join lateral (
+            select *
+            from messaging.v1_backfill_conversations as known
+            where known.conversation_id = v1.id
+            offset 0
+        ) as note
+            on true
         where v1.id between p_from and p_until
     ),
     opened as (
@@ -254,6 +269,7 @@ begin
                                 select
                                 from public.messages_v2 as message
                                 where message.id = first.id
+                                offset 0
                             )
                             then first.id
                     end
@@ -278,36 +294,50 @@ begin
         from fact
         left join public.messages as noted
             on noted.id = fact.noted_message_id
+        -- In order first, so that no more texts are trimmed than have to be.
         left join lateral (
             select
-                message.id,
-                message.sender_id,
-                pg_catalog.btrim(message.content, v_white_space) as content
-            from public.messages as message
-            where message.conversation_id = fact.id
-                and fact.reason is null
-                and not fact.is_noted
-                and message.deleted_at is null
-                and message.sender_id in (fact.requester_id, fact.helper_id)
-                and pg_catalog.char_length(pg_catalog.btrim(message.content, v_white_space))
-                    between 1 and 1000
-            order by
-                message.created_at,
-                message.id
+                earliest.id,
+                earliest.sender_id,
+                pg_catalog.btrim(earliest.content, v_white_space) as content
+            from (
+                select
+                    message.id,
+                    message.sender_id,
+                    message.content
+                from public.messages as message
+                where message.conversation_id = fact.id
+                    and fact.reason is null
+                    and not fact.is_noted
+                    and message.deleted_at is null
+                    -- Not by an index on the sender, who may have written many.
+                    and (message.sender_id in (fact.requester_id, fact.helper_id)) is true
+                order by
+                    message.created_at,
+                    message.id
+                offset 0
+            ) as earliest
+            where pg_catalog.char_length(pg_catalog.btrim(earliest.content, v_white_space))
+                between 1 and 1000
             limit 1
         ) as first
             on true
         left join lateral (
-            select message.created_at
-            from public.messages as message
-            where message.conversation_id = fact.id
-                and fact.reason is null
-                and not fact.is_there
-                and message.deleted_at is null
-                and message.sender_id in (fact.requester_id, fact.helper_id)
-                and pg_catalog.char_length(pg_catalog.btrim(message.content, v_white_space))
-                    between 1 and 1000
-            order by message.created_at desc
+            select latest.created_at
+            from (
+                select
+                    message.created_at,
+                    message.content
+                from public.messages as message
+                where message.conversation_id = fact.id
+                    and fact.reason is null
+                    and message.deleted_at is null
+                    and (message.sender_id in (fact.requester_id, fact.helper_id)) is true
+                order by message.created_at desc
+                offset 0
+            ) as latest
+            where pg_catalog.char_length(pg_catalog.btrim(latest.content, v_white_space))
+                between 1 and 1000
             limit 1
         ) as newest
             on true
@@ -358,6 +388,7 @@ begin
             compared.copied_last_message_at,
             greatest(compared.created_at, compared.newest_at)
         ),
+        compared.newest_at,
         compared.opening_id,
         compared.opening,
         compared.is_noted,
@@ -384,19 +415,12 @@ comment on function messaging.v1_conversations_between(uuid, uuid) is
 
 create function messaging.v1_messages_between(
     p_from uuid,
-    p_until uuid,
-    p_after_at timestamptz default '-infinity',
-    p_after_id uuid default '00000000-0000-0000-0000-000000000000',
-    p_limit integer default null
+    p_until uuid
 )
 returns table (
     message_id uuid,
     conversation_id uuid,
-    sender_id uuid,
-    content text,
     created_at timestamptz,
-    updated_at timestamptz,
-    has_conversation boolean,
     outcome text,
     reason text
 )
@@ -417,11 +441,7 @@ begin
     select
         v1.id,
         v1.conversation_id,
-        v1.sender_id,
-        trimmed.content,
         v1.created_at,
-        v1.updated_at,
-        conversation.outcome in ('copied', 'different'),
         case
             when judged.reason is not null then 'skipped'
             when v1.id = conversation.initial_message_id then
@@ -435,24 +455,7 @@ begin
             else 'copied'
         end,
         coalesce(judged.reason, nullif(compared.difference, ''))
-    from (
-        select
-            message.id,
-            message.conversation_id,
-            message.sender_id,
-            message.content,
-            message.created_at,
-            message.updated_at,
-            message.deleted_at
-        from public.messages as message
-        where message.conversation_id between p_from and p_until
-            and (message.created_at, message.id) > (p_after_at, p_after_id)
-        order by
-            message.conversation_id,
-            message.created_at,
-            message.id
-        limit p_limit
-    ) as v1
+    from public.messages as v1
     join messaging.v1_conversations_between(p_from, p_until) as conversation
         on conversation.conversation_id = v1.conversation_id
     left join public.messages_v2 as copy
@@ -484,15 +487,16 @@ begin
                 case when conversation.last_message_at < v1.created_at then 'last_message_at' end
             )
         end as difference
-    ) as compared;
+    ) as compared
+    where v1.conversation_id between p_from and p_until;
 end;
 $function$;
 
 revoke all
-    on function messaging.v1_messages_between(uuid, uuid, timestamptz, uuid, integer)
+    on function messaging.v1_messages_between(uuid, uuid)
     from public, anon, authenticated, service_role;
 
-comment on function messaging.v1_messages_between(uuid, uuid, timestamptz, uuid, integer) is
+comment on function messaging.v1_messages_between(uuid, uuid) is
     'V1 messages of a range of conversations, as V2 has or would have them. outcome: copied; '
     'missing; different (reason: in which columns); skipped (reason: that of the conversation, '
     'deleted, sender_not_participant, text_empty, text_too_long).';
@@ -511,59 +515,98 @@ stable
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
+set enable_nestloop = off
 set jit = off
 as $function$
 begin
     return query
-    with state as (
+    with person as materialized (
         select
             conversation.id as conversation_id,
             conversation.created_at,
             reader.user_id,
+            reader.other_id,
             known.last_read_at,
-            coalesce(
-                least(
-                    -- In a placeholder there is nothing to read, nor in what one wrote oneself.
-                    case
-                        when reader.user_id = conversation.requester_id
-                            and opening.read_at is null
-                            and opening.status::pg_catalog.text <> 'read'
-                            and conversation.created_at > coalesce(known.last_read_at, '-infinity')
-                            then conversation.created_at
-                    end,
-                    followed.first_unread_at
-                ) - interval '1 microsecond',
-                greatest(conversation.created_at, followed.newest_at)
-            ) as read_until
+            reader.user_id = conversation.requester_id
+                and opening.read_at is null
+                and opening.status::pg_catalog.text <> 'read'
+                and conversation.created_at > coalesce(known.last_read_at, '-infinity')
+                as is_opening_unread
         from messaging.v1_backfill_conversations as note
-        join public.conversations_v2 as conversation
-            on conversation.id = note.conversation_id
+        cross join lateral (
+            select *
+            from public.conversations_v2 as copy
+            where copy.id = note.conversation_id
+            offset 0
+        ) as conversation
+        left join lateral (
+            select
+                first.read_at,
+                first.status
+            from public.messages as first
+            where first.id = note.initial_message_id
+            offset 0
+        ) as opening
+            on true
         cross join lateral (
             values
                 (conversation.requester_id, conversation.helper_id),
                 (conversation.helper_id, conversation.requester_id)
         ) as reader (user_id, other_id)
-        left join public.conversation_reads_v2 as known
-            on known.conversation_id = conversation.id
-            and known.user_id = reader.user_id
-        left join public.messages as opening
-            on opening.id = note.initial_message_id
-        cross join lateral (
-            select
-                pg_catalog.max(message.created_at) as newest_at,
-                pg_catalog.min(message.created_at) filter (
-                    where v1.read_at is null
-                        and v1.status::pg_catalog.text is distinct from 'read'
-                        and message.created_at > coalesce(known.last_read_at, '-infinity')
-                ) as first_unread_at
-            from public.messages_v2 as message
-            left join public.messages as v1
-                on v1.id = message.id
-            where message.conversation_id = conversation.id
-                and message.sender_id = reader.other_id
-        ) as followed
+        left join lateral (
+            select read.last_read_at
+            from public.conversation_reads_v2 as read
+            where read.conversation_id = note.conversation_id
+                and read.user_id = reader.user_id
+            offset 0
+        ) as known
+            on true
         where note.conversation_id between p_from and p_until
-            and conversation.id between p_from and p_until
+    ),
+    read_in_v1 as materialized (
+        select message.id
+        from public.messages as message
+        where message.conversation_id between p_from and p_until
+            and (message.read_at is not null or message.status::pg_catalog.text = 'read')
+    ),
+    followed as (
+        select
+            person.conversation_id,
+            person.user_id,
+            pg_catalog.max(message.created_at) as newest_at,
+            pg_catalog.min(message.created_at) filter (
+                where v1.id is null
+                    and message.created_at > coalesce(person.last_read_at, '-infinity')
+            ) as first_unread_at
+        from person
+        join public.messages_v2 as message
+            on message.conversation_id = person.conversation_id
+            and message.sender_id = person.other_id
+        left join read_in_v1 as v1
+            on v1.id = message.id
+        where message.conversation_id between p_from and p_until
+        group by
+            person.conversation_id,
+            person.user_id
+    ),
+    state as (
+        select
+            person.conversation_id,
+            person.created_at,
+            person.user_id,
+            person.last_read_at,
+            coalesce(
+                least(
+                    -- In a placeholder there is nothing to read, nor in what one wrote oneself.
+                    case when person.is_opening_unread then person.created_at end,
+                    followed.first_unread_at
+                ) - interval '1 microsecond',
+                greatest(person.created_at, followed.newest_at)
+            ) as read_until
+        from person
+        left join followed
+            on followed.conversation_id = person.conversation_id
+            and followed.user_id = person.user_id
     )
     select
         state.conversation_id,
@@ -636,6 +679,16 @@ begin
         on conflict do nothing
         returning conversations_v2.id
     ),
+    -- Before the messages and once a conversation: else the trigger would do it for every message.
+    raised as (
+        update public.conversations_v2
+        set last_message_at = v1.newest_at
+        from v1
+        where conversations_v2.id = v1.conversation_id
+            and v1.outcome in ('copied', 'different')
+            and v1.last_message_at < v1.newest_at
+            and conversations_v2.last_message_at < v1.newest_at
+    ),
     noted as (
         insert into messaging.v1_backfill_conversations (
             conversation_id,
@@ -696,89 +749,108 @@ comment on function messaging.copy_v1_conversations(uuid, uuid) is
     'Copies the conversations of a range of ids without their follow-ups; answers how many, and '
     'how many first messages with them.';
 
+-- The rules of messaging.v1_messages_between() in a form that costs less; what the two do not agree
+-- about is missing or different to the comparison.
 create function messaging.copy_v1_messages(
     p_from uuid,
+    p_from_at timestamptz,
+    p_from_id uuid,
     p_until uuid,
-    p_after_at timestamptz,
-    p_after_id uuid,
-    p_limit integer
+    p_until_at timestamptz,
+    p_until_id uuid
 )
-returns table (
-    copied integer,
-    examined integer,
-    last_at timestamptz,
-    last_id uuid
-)
+returns integer
 language plpgsql
 volatile
 set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $function$
+declare
+    v_white_space constant pg_catalog.text :=
+        E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003'
+        '\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
+    v_copied integer;
 begin
-    return query
-    with v1 as materialized (
-        select *
-        from messaging.v1_messages_between(p_from, p_until, p_after_at, p_after_id, p_limit)
-    ),
-    -- Once a conversation: else the trigger would do it for every message.
-    raised as (
-        update public.conversations_v2
-        set last_message_at = newest.created_at
-        from (
-            select
-                v1.conversation_id,
-                pg_catalog.max(v1.created_at) as created_at
-            from v1
-            where v1.outcome = 'missing'
-            group by v1.conversation_id
-        ) as newest
-        where conversations_v2.id = newest.conversation_id
-            and conversations_v2.last_message_at < newest.created_at
-    ),
-    inserted as (
-        insert into public.messages_v2 (
-            id,
-            conversation_id,
-            sender_id,
-            content,
-            created_at,
-            updated_at
-        )
+    with pair as materialized (
         select
-            v1.message_id,
-            v1.conversation_id,
-            v1.sender_id,
-            v1.content,
-            v1.created_at,
-            v1.updated_at
-        from v1
-        -- Its conversation is not there where somebody began the same one in V2 just now.
-        where v1.outcome = 'missing'
-            and v1.has_conversation
-        order by
-            v1.conversation_id,
-            v1.created_at,
-            v1.message_id
-        on conflict do nothing
-        returning messages_v2.id
+            conversation.id,
+            conversation.requester_id,
+            conversation.helper_id,
+            note.initial_message_id
+        from messaging.v1_backfill_conversations as note
+        cross join lateral (
+            select *
+            from public.conversations_v2 as copy
+            where copy.id = note.conversation_id
+            offset 0
+        ) as conversation
+        where note.conversation_id between p_from and p_until
+    )
+    insert into public.messages_v2 (
+        id,
+        conversation_id,
+        sender_id,
+        content,
+        created_at,
+        updated_at
     )
     select
-        (select pg_catalog.count(*)::integer from inserted),
-        pg_catalog.count(*)::integer,
-        (pg_catalog.array_agg(v1.created_at order by v1.created_at desc, v1.message_id desc))[1],
-        (pg_catalog.array_agg(v1.message_id order by v1.created_at desc, v1.message_id desc))[1]
-    from v1;
+        v1.id,
+        v1.conversation_id,
+        v1.sender_id,
+        v1.content,
+        v1.created_at,
+        v1.updated_at
+    from (
+        select
+            message.id,
+            message.conversation_id,
+            message.sender_id,
+            pg_catalog.btrim(message.content, v_white_space) as content,
+            message.created_at,
+            message.updated_at
+        from public.messages as message
+        join pair
+            on pair.id = message.conversation_id
+        where (message.conversation_id, message.created_at, message.id)
+                > (p_from, p_from_at, p_from_id)
+            and (message.conversation_id, message.created_at, message.id)
+                <= (p_until, p_until_at, p_until_id)
+            and message.deleted_at is null
+            and message.sender_id in (pair.requester_id, pair.helper_id)
+            and message.id is distinct from pair.initial_message_id
+            -- Cheaper than `on conflict`: one backfill runs at a time, and nobody else has the key.
+            and not exists (
+                select
+                from public.messages_v2 as copy
+                where copy.id = message.id
+                offset 0
+            )
+        -- Keeps the planner from trimming again in the condition below.
+        offset 0
+    ) as v1
+    where pg_catalog.char_length(v1.content) between 1 and 1000
+    order by
+        v1.conversation_id,
+        v1.created_at,
+        v1.id;
+    get diagnostics v_copied = row_count;
+    return v_copied;
 end;
 $function$;
 
 revoke all
-    on function messaging.copy_v1_messages(uuid, uuid, timestamptz, uuid, integer)
+    on function messaging.copy_v1_messages(
+        uuid, timestamptz, uuid, uuid, timestamptz, uuid
+    )
     from public, anon, authenticated, service_role;
 
-comment on function messaging.copy_v1_messages(uuid, uuid, timestamptz, uuid, integer) is
-    'Copies the follow-ups of a range of conversations that were copied; answers how many, and the '
-    'last one that was looked at.';
+comment on function messaging.copy_v1_messages(
+    uuid, timestamptz, uuid, uuid, timestamptz, uuid
+) is
+    'Copies the follow-ups after one place in V1 up to another, of conversations that were copied; '
+    'a place is conversation, time and key of a message. Answers how many.';
 
 create function messaging.copy_v1_reads(
     p_from uuid,
@@ -833,17 +905,22 @@ set lock_timeout = '200ms'
 as $function$
 declare
     v_first constant pg_catalog.uuid := '00000000-0000-0000-0000-000000000000';
+    v_last constant pg_catalog.uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    v_messages_limit constant integer := p_limit * 5;
     v_progress messaging.v1_backfill_progress;
     v_from pg_catalog.uuid;
+    v_from_at pg_catalog.timestamptz := '-infinity';
+    v_from_id pg_catalog.uuid := v_first;
     v_until pg_catalog.uuid;
+    v_until_at pg_catalog.timestamptz := 'infinity';
+    v_until_id pg_catalog.uuid := v_last;
     v_full_at pg_catalog.uuid;
+    v_in_pieces boolean;
+    v_goes_on boolean := false;
+    v_examined integer := 0;
     v_conversations integer := 0;
     v_openings integer := 0;
     v_messages integer := 0;
-    v_examined integer := 0;
-    v_last_at pg_catalog.timestamptz;
-    v_last_id pg_catalog.uuid;
-    v_in_pieces boolean;
 begin
     if p_limit is null or p_limit not between 1 and 100000 then
         raise exception using
@@ -875,6 +952,8 @@ begin
     if v_in_pieces then
         v_from := v_progress.conversation_id;
         v_until := v_from;
+        v_from_at := v_progress.message_created_at;
+        v_from_id := v_progress.message_id;
     else
         select
             (pg_catalog.array_agg(ahead.id order by ahead.id))[1],
@@ -896,7 +975,7 @@ begin
         from public.messages as message
         where message.conversation_id between v_from and v_until
         order by message.conversation_id
-        offset p_limit
+        offset v_messages_limit
         limit 1;
 
         if v_full_at = v_from then
@@ -917,55 +996,75 @@ begin
         set
             started_at = v_progress.started_at,
             finished_at = pg_catalog.clock_timestamp();
-    else
-        if not p_pass_over then
-            select
-                done.conversations,
-                done.messages
-            into
-                v_conversations,
-                v_openings
-            from messaging.copy_v1_conversations(v_from, v_until) as done;
-            select
-                done.copied,
-                done.examined,
-                done.last_at,
-                done.last_id
-            into
-                v_messages,
-                v_examined,
-                v_last_at,
-                v_last_id
-            from messaging.copy_v1_messages(
-                v_from,
-                v_until,
-                coalesce(v_progress.message_created_at, '-infinity'),
-                coalesce(v_progress.message_id, v_first),
-                case when v_in_pieces then p_limit end
-            ) as done;
-        end if;
-        if not v_in_pieces or p_pass_over or v_examined < p_limit then
-            v_last_at := null;
-            v_last_id := null;
-            if not p_pass_over then
-                perform messaging.copy_v1_reads(v_from, v_until);
-            end if;
-        end if;
-        update messaging.v1_backfill_progress
-        set
-            conversation_id = v_until,
-            message_created_at = v_last_at,
-            message_id = v_last_id,
-            started_at = v_progress.started_at,
-            finished_at = null;
+        return '{"done": true, "conversations": 0, "messages": 0, "examined": 0, "passed_over": 0}';
     end if;
 
+    if v_in_pieces and not p_pass_over then
+        -- Two people who write faster than this copies must not keep it here for ever: what they
+        -- have written since the pass began is for the next one.
+        v_until_at := v_progress.started_at - interval '1 microsecond';
+        select
+            message.created_at,
+            message.id
+        into
+            v_until_at,
+            v_until_id
+        from public.messages as message
+        where message.conversation_id = v_from
+            and (message.created_at, message.id) > (v_from_at, v_from_id)
+            and message.created_at <= v_until_at
+        order by
+            message.created_at,
+            message.id
+        offset v_messages_limit - 1
+        limit 1;
+        v_goes_on := found;
+        if not v_goes_on then
+            v_until_at := v_progress.started_at - interval '1 microsecond';
+            v_until_id := v_last;
+        end if;
+    end if;
+
+    if not p_pass_over then
+        select
+            done.conversations,
+            done.messages
+        into
+            v_conversations,
+            v_openings
+        from messaging.copy_v1_conversations(v_from, v_until) as done;
+
+        v_messages := messaging.copy_v1_messages(
+            v_from, v_from_at, v_from_id, v_until, v_until_at, v_until_id
+        );
+
+        if not v_goes_on then
+            perform messaging.copy_v1_reads(v_from, v_until);
+        end if;
+
+        select pg_catalog.count(*)
+        into v_examined
+        from public.messages as message
+        where (message.conversation_id, message.created_at, message.id)
+                > (v_from, v_from_at, v_from_id)
+            and (message.conversation_id, message.created_at, message.id)
+                <= (v_until, v_until_at, v_until_id);
+    end if;
+
+    update messaging.v1_backfill_progress
+    set
+        conversation_id = v_until,
+        message_created_at = case when v_goes_on then v_until_at end,
+        message_id = case when v_goes_on then v_until_id end,
+        started_at = v_progress.started_at,
+        finished_at = null;
+
     return pg_catalog.jsonb_build_object(
-        'done', v_from is null,
+        'done', false,
         'conversations', v_conversations,
         'messages', v_openings + v_messages,
         'examined', v_examined,
-        'passed_over', case when p_pass_over and v_from is not null then 1 else 0 end
+        'passed_over', p_pass_over::integer
     );
 end;
 $function$;
@@ -978,9 +1077,10 @@ grant execute
     to service_role;
 
 comment on function messaging.backfill_conversations(integer, boolean) is
-    'Copies the next V1 conversations into V2, about p_limit messages, for a transaction of its '
-    'own; call it until it answers "done". p_pass_over leaves the next ones out of this pass, for '
-    'a conversation that somebody else holds locked: call it with p_limit 1.';
+    'Copies the next V1 conversations into V2, at most p_limit with five messages each on average, '
+    'for a transaction of its own; call it until it answers "done". p_pass_over leaves the next '
+    'ones out of this pass, for a conversation that somebody else holds locked: call it with '
+    'p_limit 1.';
 
 -- Comparing ---------------------------------------------------------------------------------------
 

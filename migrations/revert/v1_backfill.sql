@@ -54,10 +54,12 @@ drop function messaging.reconcile_backfill(timestamptz);
 drop function messaging.backfill_progress();
 drop function messaging.backfill_conversations(integer, boolean);
 drop function messaging.copy_v1_reads(uuid, uuid);
-drop function messaging.copy_v1_messages(uuid, uuid, timestamptz, uuid, integer);
+drop function messaging.copy_v1_messages(
+    uuid, timestamptz, uuid, uuid, timestamptz, uuid
+);
 drop function messaging.copy_v1_conversations(uuid, uuid);
 drop function messaging.v1_reads_between(uuid, uuid);
-drop function messaging.v1_messages_between(uuid, uuid, timestamptz, uuid, integer);
+drop function messaging.v1_messages_between(uuid, uuid);
 drop function messaging.v1_conversations_between(uuid, uuid);
 drop function messaging.v1_is_there();
 

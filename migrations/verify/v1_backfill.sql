@@ -17,14 +17,14 @@ begin
         values
             ('messaging.v1_is_there()', false, ''),
             ('messaging.v1_conversations_between(uuid, uuid)', false, ''),
+            ('messaging.v1_messages_between(uuid, uuid)', false, ''),
+            ('messaging.v1_reads_between(uuid, uuid)', false, ''),
+            ('messaging.copy_v1_conversations(uuid, uuid)', false, ''),
             (
-                'messaging.v1_messages_between(uuid, uuid, timestamptz, uuid, integer)',
+                'messaging.copy_v1_messages(uuid, timestamptz, uuid, uuid, timestamptz, uuid)',
                 false,
                 ''
             ),
-            ('messaging.v1_reads_between(uuid, uuid)', false, ''),
-            ('messaging.copy_v1_conversations(uuid, uuid)', false, ''),
-            ('messaging.copy_v1_messages(uuid, uuid, timestamptz, uuid, integer)', false, ''),
             ('messaging.copy_v1_reads(uuid, uuid)', false, ''),
             ('messaging.backfill_conversations(integer, boolean)', true, 'service_role'),
             ('messaging.backfill_progress()', true, 'service_role'),
@@ -139,7 +139,9 @@ begin
             from messaging.copy_v1_conversations(v_nothing, v_nothing) as done
         )
     into v_rows;
-    perform messaging.copy_v1_messages(v_nothing, v_nothing, '-infinity', v_nothing, null);
+    perform messaging.copy_v1_messages(
+        v_nothing, '-infinity', v_nothing, v_nothing, 'infinity', v_nothing
+    );
     perform messaging.copy_v1_reads(v_nothing, v_nothing);
     if v_rows is distinct from 0 then
         raise exception using

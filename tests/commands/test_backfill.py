@@ -158,7 +158,7 @@ def test_what_is_locked_is_left_for_the_next_run(
 def begun(database: TestDatabase, start: Start) -> Background:
     """Start a run with small batches and wait until it has copied something."""
     database.execute(FILL.format(conversations=400, messages=10))
-    command = start("backfill", "-y", "--batch", "10", "-d", database.url)
+    command = start("backfill", "-y", "--batch", "2", "-d", database.url)
     wait_for("the first batches", lambda: count(database)[0] > 3)
     return command
 
