@@ -15,7 +15,8 @@
 --     - A status that changes in V1 later is taken over where nobody has changed it in V2, but for
 --       one: V1 does not lift a block.
 --     - What does not fit into V2 is skipped, with a reason; see the two functions on top.
--- Requires: v1_conversations. Where the V1 tables are missing there is nothing to copy.
+-- Requires: v1_conversations.
+--     Where the V1 tables are missing there is nothing to copy.
 -- Transaction: yes.
 --
 -- squawk wants timeouts; the foreign key is of a table that nobody knows yet to one of our own.
@@ -112,12 +113,12 @@ as $function$
 declare
     v_table pg_catalog.text;
 begin
+    if not messaging.v1_exists() then
+        return false;
+    end if;
     foreach v_table in array array[
         'public.conversations', 'public.conversation_participants', 'public.messages'
     ] loop
-        if pg_catalog.to_regclass(v_table) is null then
-            return false;
-        end if;
         -- Half of V1 would look like the whole of it.
         if pg_catalog.row_security_active(v_table) then
             raise exception using
