@@ -253,9 +253,10 @@ set search_path = ''
 as $function$
 declare
     v_now constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
-    v_succeeded constant boolean := coalesce(p_answer ->> 'success', 'false') = 'true';
+    v_attempts integer;
 begin
-    for v_attempt in 1 .. 3 loop
+    -- Each expression costs every call, so there are few: the insert reads the answer in one piece.
+    loop
         begin
             insert into messaging.rpc_events (
                 occurred_at,
@@ -272,36 +273,42 @@ begin
                 sqlstate,
                 error_message
             )
-            values (
+            select
                 v_now,
-                coalesce(p_answer ->> 'request_id', messaging.request_id()),
+                coalesce(answer.request_id, messaging.request_id()),
                 'MessagingServiceV2',
                 p_method,
                 case
-                    when v_succeeded then 'success'
-                    when (p_answer ->> 'http_status')::pg_catalog.int4 < 500 then 'function_error'
+                    when answer.success then 'success'
+                    when answer.http_status < 500 then 'function_error'
                     else 'server_error'
                 end,
                 case
-                    when not v_succeeded then coalesce(p_answer ->> 'error', 'server_error')
+                    when answer.success is not true then coalesce(answer.error, 'server_error')
                 end,
                 p_user_id,
-                coalesce(
-                    p_conversation_id, (p_answer ->> 'conversation_id')::pg_catalog.uuid
-                ),
-                coalesce(
-                    p_help_request_id, (p_answer ->> 'help_request_id')::pg_catalog.uuid
-                ),
-                coalesce(p_version, p_answer ->> 'version'),
+                coalesce(p_conversation_id, answer.conversation_id),
+                coalesce(p_help_request_id, answer.help_request_id),
+                coalesce(p_version, answer.version),
                 -- Clocks are set back now and then.
                 greatest(extract(epoch from v_now - p_started_at) * 1000, 0),
-                p_answer #>> '{internal,sqlstate}',
+                answer.internal ->> 'sqlstate',
                 case
-                    when not v_succeeded then
-                        coalesce(p_answer #>> '{internal,error_message}', p_answer ->> 'message')
+                    when answer.success is not true then
+                        coalesce(answer.internal ->> 'error_message', answer.message)
                 end
+            from pg_catalog.jsonb_to_record(p_answer) as answer (
+                success boolean,
+                request_id pg_catalog.text,
+                error pg_catalog.text,
+                message pg_catalog.text,
+                http_status pg_catalog.int4,
+                conversation_id pg_catalog.uuid,
+                help_request_id pg_catalog.uuid,
+                version pg_catalog.text,
+                internal pg_catalog.jsonb
             );
-            exit;
+            return p_answer - 'internal';
         exception
             when serialization_failure or deadlock_detected then
                 raise;
@@ -309,14 +316,14 @@ begin
             when others then
                 -- A row on its way to the default partition, whose day was given a partition
                 -- meanwhile, is refused there; the second attempt finds the new one.
-                if sqlstate <> '23514' or v_attempt = 3 then
+                v_attempts := coalesce(v_attempts, 0) + 1;
+                if sqlstate <> '23514' or v_attempts = 3 then
                     raise log 'messaging: call % was not logged: % %',
                         p_answer ->> 'request_id', sqlstate, sqlerrm;
-                    exit;
+                    return p_answer - 'internal';
                 end if;
         end;
     end loop;
-    return p_answer - 'internal';
 end;
 $function$;
 

@@ -54,8 +54,11 @@ begin
             extract(epoch from pg_catalog.clock_timestamp()) * 1000
         )::pg_catalog.int8,
         '_',
-        -- The last part of a random uuid is random throughout.
-        pg_catalog."right"(pg_catalog.gen_random_uuid()::pg_catalog.text, 12)
+        -- It tells calls of one millisecond apart and is no secret, so it need not cost a read of
+        -- the system's random numbers, as a uuid does.
+        pg_catalog.lpad(
+            pg_catalog.to_hex((pg_catalog.random() * 281474976710655)::pg_catalog.int8), 12, '0'
+        )
     );
 end;
 $function$;
@@ -89,9 +92,82 @@ revoke all
     on function messaging.failure(text, text, text, text, jsonb)
     from public, anon, authenticated, service_role;
 
+-- In plpgsql, as request_id() is.
+create or replace function messaging.trim_whitespace(
+    p_text text
+)
+returns text
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $function$
+begin
+    return pg_catalog.btrim(
+        p_text,
+        E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003'
+        '\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'
+    );
+end;
+$function$;
+
+revoke all
+    on function messaging.trim_whitespace(text)
+    from public, anon, authenticated, service_role;
+
 -- Starting a conversation ------------------------------------------------------------------------
 
-create function messaging.insert_conversation(
+create function messaging.start_failed(
+    p_request_id text,
+    p_sqlstate text,
+    p_error_message text,
+    p_constraint text,
+    p_initial_message text
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $function$
+begin
+    if p_sqlstate = '23503' and p_constraint = 'conversations_v2_helper_id_fkey' then
+        -- The token outlived the account.
+        return messaging.failure(
+            p_request_id,
+            'unauthorized',
+            'account_not_found',
+            'Your account no longer exists'
+        );
+    end if;
+    if p_sqlstate = '23503' then
+        -- The owner's account is gone, and so is the request to everybody.
+        return messaging.failure(
+            p_request_id,
+            'not_found',
+            'help_request_not_found',
+            'Help request not found'
+        );
+    end if;
+    return messaging.unexpected(
+        p_request_id,
+        'Failed to create conversation',
+        p_sqlstate,
+        p_error_message,
+        p_initial_message
+    );
+end;
+$function$;
+
+revoke all
+    on function messaging.start_failed(text, text, text, text, text)
+    from public, anon, authenticated, service_role;
+
+comment on function messaging.start_failed(text, text, text, text, text) is
+    'Answer to an error that ended the beginning of a conversation.';
+
+-- What nearly every call does is one statement; only a call that wrote nothing is asked why.
+create function messaging.write_conversation(
     p_help_request_id uuid,
     p_helper_id uuid,
     p_initial_message text,
@@ -107,33 +183,29 @@ declare
     v_requester_id pg_catalog.uuid;
     v_status pg_catalog.text;
     v_conversation_id pg_catalog.uuid;
-    v_constraint pg_catalog.text;
     v_refusal pg_catalog.jsonb;
 begin
     -- Nobody needs 64 KiB to say 1,000 characters; do not even trim them.
-    if pg_catalog.octet_length(p_initial_message) > 65536 then
-        return messaging.failure(
-            p_request_id,
-            'validation_error',
-            'message_too_long',
-            'Initial message cannot exceed 1000 characters'
-        );
-    end if;
-    v_message := messaging.trim_whitespace(p_initial_message);
-    if v_message is null or pg_catalog.char_length(v_message) < 10 then
+    v_message := case
+        when pg_catalog.octet_length(p_initial_message) <= 65536
+            then messaging.trim_whitespace(p_initial_message)
+    end;
+    if (pg_catalog.char_length(v_message) between 10 and 1000) is not true then
+        if pg_catalog.octet_length(p_initial_message) > 65536
+            or pg_catalog.char_length(v_message) > 1000
+        then
+            return messaging.failure(
+                p_request_id,
+                'validation_error',
+                'message_too_long',
+                'Initial message cannot exceed 1000 characters'
+            );
+        end if;
         return messaging.failure(
             p_request_id,
             'validation_error',
             'message_too_short',
             'Initial message must be at least 10 characters long'
-        );
-    end if;
-    if pg_catalog.char_length(v_message) > 1000 then
-        return messaging.failure(
-            p_request_id,
-            'validation_error',
-            'message_too_long',
-            'Initial message cannot exceed 1000 characters'
         );
     end if;
 
@@ -142,65 +214,70 @@ begin
         return v_refusal;
     end if;
 
-    -- Share, not key share: whoever closes the request waits for us or we for them, and then see
-    -- what they did. Several helpers may still answer at the same moment.
-    select
-        request.user_id,
-        request.status::pg_catalog.text
-    into
-        v_requester_id,
-        v_status
-    from public.help_requests as request
-    where request.id = p_help_request_id
-    for share;
-
-    if not found then
-        return messaging.failure(
-            p_request_id,
-            'not_found',
-            'help_request_not_found',
-            'Help request not found'
-        );
-    end if;
-    if v_requester_id is not distinct from p_helper_id then
-        return messaging.failure(
-            p_request_id,
-            'validation_error',
-            'own_help_request',
-            'Cannot create conversation with yourself'
-        );
-    end if;
-    if v_status is null or v_status not in ('open', 'in_progress') then
-        return messaging.failure(
-            p_request_id,
-            'help_request_unavailable',
-            'help_request_closed',
-            'Help request is no longer available'
-        );
-    end if;
-
-    -- The loop turns only where the conversation that was in the way is deleted meanwhile.
+    -- The loop turns only where what was in the way is gone meanwhile.
     loop
+        -- Share, not key share: whoever closes the request waits for us or we for them, and then
+        -- see what they did. Several helpers may still answer at the same moment.
         insert into public.conversations_v2 (
             help_request_id,
             requester_id,
             helper_id,
             initial_message
         )
-        values (
-            p_help_request_id,
-            v_requester_id,
+        select
+            request.id,
+            request.user_id,
             p_helper_id,
             v_message
-        )
+        from public.help_requests as request
+        where request.id = p_help_request_id
+            and request.user_id is distinct from p_helper_id
+            and request.status::pg_catalog.text in ('open', 'in_progress')
+        for share
         on conflict on constraint conversations_v2_help_request_id_helper_id_key do nothing
         returning conversations_v2.id into v_conversation_id;
 
-        if found then
-            return messaging.success(
+        if v_conversation_id is not null then
+            return pg_catalog.jsonb_build_object(
+                'success', true,
+                'message', 'Conversation created successfully',
+                'request_id', p_request_id,
+                'conversation_id', v_conversation_id
+            );
+        end if;
+
+        select
+            request.user_id,
+            request.status::pg_catalog.text
+        into
+            v_requester_id,
+            v_status
+        from public.help_requests as request
+        where request.id = p_help_request_id
+        for share;
+
+        if not found then
+            return messaging.failure(
                 p_request_id,
-                'Conversation created successfully',
-                pg_catalog.jsonb_build_object('conversation_id', v_conversation_id)
+                'not_found',
+                'help_request_not_found',
+                'Help request not found'
+            );
+        end if;
+        if v_requester_id is not distinct from p_helper_id then
+            return messaging.failure(
+                p_request_id,
+                'validation_error',
+                'own_help_request',
+                'Cannot create conversation with yourself'
+            );
+        end if;
+        if v_status is null or v_status not in ('open', 'in_progress') then
+            return messaging.failure(
+                p_request_id,
+                'help_request_unavailable',
+                'help_request_closed',
+                'Help request is no longer available'
             );
         end if;
 
@@ -220,31 +297,45 @@ begin
             );
         end if;
     end loop;
+end;
+$function$;
+
+revoke all
+    on function messaging.write_conversation(uuid, uuid, text, text)
+    from public, anon, authenticated, service_role;
+
+comment on function messaging.write_conversation(uuid, uuid, text, text) is
+    'Begins a conversation with its first message. Trusts p_helper_id, and that they were admitted '
+    'by messaging.admit_start(): callers have asked. They answer errors with start_failed().';
+
+create function messaging.insert_conversation(
+    p_help_request_id uuid,
+    p_helper_id uuid,
+    p_initial_message text,
+    p_request_id text
+)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $function$
+declare
+    v_constraint pg_catalog.text;
+begin
+    return messaging.write_conversation(
+        p_help_request_id,
+        p_helper_id,
+        p_initial_message,
+        p_request_id
+    );
 exception
-    when foreign_key_violation then
-        get stacked diagnostics v_constraint = constraint_name;
-        if v_constraint = 'conversations_v2_helper_id_fkey' then
-            -- The token outlived the account.
-            return messaging.failure(
-                p_request_id,
-                'unauthorized',
-                'account_not_found',
-                'Your account no longer exists'
-            );
-        end if;
-        -- The owner's account is gone, and so is the request to everybody.
-        return messaging.failure(
-            p_request_id,
-            'not_found',
-            'help_request_not_found',
-            'Help request not found'
-        );
     -- Beyond read committed the transaction can only be tried again, which is for its owner to do.
     when serialization_failure or deadlock_detected then
         raise;
     when others then
-        return messaging.unexpected(
-            p_request_id, 'Failed to create conversation', sqlstate, sqlerrm, p_initial_message
+        get stacked diagnostics v_constraint = constraint_name;
+        return messaging.start_failed(
+            p_request_id, sqlstate, sqlerrm, v_constraint, p_initial_message
         );
 end;
 $function$;
@@ -254,8 +345,7 @@ revoke all
     from public, anon, authenticated, service_role;
 
 comment on function messaging.insert_conversation(uuid, uuid, text, text) is
-    'Begins a conversation with its first message. Trusts p_helper_id, and that they were admitted '
-    'by messaging.admit_start(): callers have asked.';
+    'write_conversation() for a route that has admitted the helper; an error is an answer.';
 
 create or replace function messaging.create_conversation(
     p_help_request_id uuid,
@@ -269,28 +359,26 @@ volatile
 set search_path = ''
 as $function$
 declare
-    v_refusal pg_catalog.jsonb;
+    v_constraint pg_catalog.text;
 begin
-    -- The block ends before the insert, which has its own: nested, they would cost one more.
-    begin
-        v_refusal := messaging.admit_start(p_request_id, p_helper_id);
-    exception
-        when serialization_failure or deadlock_detected then
-            raise;
-        when others then
-            return messaging.unexpected(
-                p_request_id, 'Failed to create conversation', sqlstate, sqlerrm, p_initial_message
-            );
-    end;
-    if v_refusal is not null then
-        return v_refusal;
-    end if;
-    return messaging.insert_conversation(
-        p_help_request_id,
-        p_helper_id,
-        p_initial_message,
-        p_request_id
+    return coalesce(
+        messaging.admit_start(p_request_id, p_helper_id),
+        messaging.write_conversation(
+            p_help_request_id,
+            p_helper_id,
+            p_initial_message,
+            p_request_id
+        )
     );
+exception
+    -- Beyond read committed the transaction can only be tried again, which is for its owner to do.
+    when serialization_failure or deadlock_detected then
+        raise;
+    when others then
+        get stacked diagnostics v_constraint = constraint_name;
+        return messaging.start_failed(
+            p_request_id, sqlstate, sqlerrm, v_constraint, p_initial_message
+        );
 end;
 $function$;
 
@@ -303,7 +391,7 @@ comment on function messaging.create_conversation(uuid, uuid, text, text) is
 
 -- Writing a message ------------------------------------------------------------------------------
 
-create function messaging.insert_message(
+create function messaging.write_message(
     p_conversation_id uuid,
     p_sender_id uuid,
     p_content text,
@@ -317,33 +405,29 @@ as $function$
 declare
     v_content pg_catalog.text;
     v_status pg_catalog.text;
-    v_last_message_at pg_catalog.timestamptz;
     v_message_id pg_catalog.uuid;
     v_refusal pg_catalog.jsonb;
 begin
-    if pg_catalog.octet_length(p_content) > 65536 then
-        return messaging.failure(
-            p_request_id,
-            'validation_error',
-            'message_too_long',
-            'Message cannot exceed 1000 characters'
-        );
-    end if;
-    v_content := messaging.trim_whitespace(p_content);
-    if v_content is null or v_content = '' then
+    v_content := case
+        when pg_catalog.octet_length(p_content) <= 65536
+            then messaging.trim_whitespace(p_content)
+    end;
+    if (pg_catalog.char_length(v_content) between 1 and 1000) is not true then
+        if pg_catalog.octet_length(p_content) > 65536
+            or pg_catalog.char_length(v_content) > 1000
+        then
+            return messaging.failure(
+                p_request_id,
+                'validation_error',
+                'message_too_long',
+                'Message cannot exceed 1000 characters'
+            );
+        end if;
         return messaging.failure(
             p_request_id,
             'validation_error',
             'message_empty',
             'Message content cannot be empty'
-        );
-    end if;
-    if pg_catalog.char_length(v_content) > 1000 then
-        return messaging.failure(
-            p_request_id,
-            'validation_error',
-            'message_too_long',
-            'Message cannot exceed 1000 characters'
         );
     end if;
 
@@ -352,63 +436,105 @@ begin
         return v_refusal;
     end if;
 
-    -- Whoever closes or blocks the conversation waits for us, or we for them. Two people writing at
-    -- once take turns: the trigger updates the row, and a share lock on both sides would deadlock.
-    -- A stranger's call finds no row, hence locks none.
-    select
-        conversation.status,
-        conversation.last_message_at
-    into
-        v_status,
-        v_last_message_at
-    from public.conversations_v2 as conversation
-    where conversation.id = p_conversation_id
-        and p_sender_id in (conversation.requester_id, conversation.helper_id)
-    for no key update;
+    -- The loop turns only where the conversation became active meanwhile.
+    loop
+        -- Whoever closes or blocks the conversation waits for us, or we for them. Two people
+        -- writing at once take turns: the trigger updates the row, and a share lock on both sides
+        -- would deadlock. A stranger's call finds no row, hence locks none.
+        -- The clock is read under the lock, so that the order of times is the order of commits;
+        -- and where it stood still or was set back, the message still comes after the one before.
+        insert into public.messages_v2 (
+            conversation_id,
+            sender_id,
+            content,
+            created_at,
+            updated_at
+        )
+        select
+            turn.conversation_id,
+            p_sender_id,
+            v_content,
+            turn.now,
+            turn.now
+        from (
+            select
+                locked.id as conversation_id,
+                greatest(
+                    pg_catalog.clock_timestamp(), locked.last_message_at + interval '1 microsecond'
+                ) as now
+            from (
+                select
+                    conversation.id,
+                    conversation.last_message_at
+                from public.conversations_v2 as conversation
+                where conversation.id = p_conversation_id
+                    and p_sender_id in (conversation.requester_id, conversation.helper_id)
+                    and conversation.status = 'active'
+                for no key update
+            ) as locked
+        ) as turn
+        returning messages_v2.id into v_message_id;
 
-    if not found then
-        return messaging.failure(
-            p_request_id,
-            'permission_denied',
-            'not_a_participant',
-            'Not authorized to send messages in this conversation'
-        );
-    end if;
-    if v_status <> 'active' then
-        return messaging.failure(
-            p_request_id,
-            'permission_denied',
-            'conversation_not_active',
-            'Not authorized to send messages in this conversation'
-        );
-    end if;
+        if v_message_id is not null then
+            return pg_catalog.jsonb_build_object(
+                'success', true,
+                'message', 'Message sent successfully',
+                'request_id', p_request_id,
+                'message_id', v_message_id
+            );
+        end if;
 
-    -- The clock is read under the lock, so that the order of times is the order of commits; and
-    -- where it stood still or was set back, the message still comes after the one before it.
-    insert into public.messages_v2 (
-        conversation_id,
-        sender_id,
-        content,
-        created_at,
-        updated_at
-    )
-    select
+        select conversation.status
+        into v_status
+        from public.conversations_v2 as conversation
+        where conversation.id = p_conversation_id
+            and p_sender_id in (conversation.requester_id, conversation.helper_id);
+
+        if not found then
+            return messaging.failure(
+                p_request_id,
+                'permission_denied',
+                'not_a_participant',
+                'Not authorized to send messages in this conversation'
+            );
+        end if;
+        if v_status <> 'active' then
+            return messaging.failure(
+                p_request_id,
+                'permission_denied',
+                'conversation_not_active',
+                'Not authorized to send messages in this conversation'
+            );
+        end if;
+    end loop;
+end;
+$function$;
+
+revoke all
+    on function messaging.write_message(uuid, uuid, text, text)
+    from public, anon, authenticated, service_role;
+
+comment on function messaging.write_message(uuid, uuid, text, text) is
+    'Writes a follow-up message. Trusts p_sender_id, and that messaging.admit_message has admitted '
+    'them: callers have asked, and answer errors.';
+
+create function messaging.insert_message(
+    p_conversation_id uuid,
+    p_sender_id uuid,
+    p_content text,
+    p_request_id text
+)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $function$
+begin
+    return messaging.write_message(
         p_conversation_id,
         p_sender_id,
-        v_content,
-        clock.now,
-        clock.now
-    from (
-        select greatest(
-            pg_catalog.clock_timestamp(), v_last_message_at + interval '1 microsecond'
-        ) as now
-    ) as clock
-    returning messages_v2.id into v_message_id;
-
-    return messaging.success(
-        p_request_id,
-        'Message sent successfully',
-        pg_catalog.jsonb_build_object('message_id', v_message_id)
+        p_content,
+        p_request_id
     );
 exception
     when serialization_failure or deadlock_detected then
@@ -425,8 +551,7 @@ revoke all
     from public, anon, authenticated, service_role;
 
 comment on function messaging.insert_message(uuid, uuid, text, text) is
-    'Writes a follow-up message. Trusts p_sender_id, and that messaging.admit_message has admitted '
-    'them: callers have asked.';
+    'write_message() for a route that has admitted the sender; an error is an answer.';
 
 create or replace function messaging.send_message(
     p_conversation_id uuid,
@@ -439,28 +564,23 @@ language plpgsql
 volatile
 set search_path = ''
 as $function$
-declare
-    v_refusal pg_catalog.jsonb;
 begin
-    begin
-        v_refusal := messaging.admit_message(p_request_id, p_sender_id);
-    exception
-        when serialization_failure or deadlock_detected then
-            raise;
-        when others then
-            return messaging.unexpected(
-                p_request_id, 'Failed to send message', sqlstate, sqlerrm, p_content
-            );
-    end;
-    if v_refusal is not null then
-        return v_refusal;
-    end if;
-    return messaging.insert_message(
-        p_conversation_id,
-        p_sender_id,
-        p_content,
-        p_request_id
+    return coalesce(
+        messaging.admit_message(p_request_id, p_sender_id),
+        messaging.write_message(
+            p_conversation_id,
+            p_sender_id,
+            p_content,
+            p_request_id
+        )
     );
+exception
+    when serialization_failure or deadlock_detected then
+        raise;
+    when others then
+        return messaging.unexpected(
+            p_request_id, 'Failed to send message', sqlstate, sqlerrm, p_content
+        );
 end;
 $function$;
 

@@ -516,6 +516,28 @@ comment on function messaging.create_conversation(uuid, uuid, text, text) is
 
 drop function messaging.insert_message(uuid, uuid, text, text);
 drop function messaging.insert_conversation(uuid, uuid, text, text);
+drop function messaging.write_message(uuid, uuid, text, text);
+drop function messaging.write_conversation(uuid, uuid, text, text);
+drop function messaging.start_failed(text, text, text, text, text);
+
+create or replace function messaging.trim_whitespace(
+    p_text text
+)
+returns text
+language sql
+immutable
+strict
+parallel safe
+set search_path = ''
+return pg_catalog.btrim(
+    p_text,
+    E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003'
+    '\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'
+);
+
+revoke all
+    on function messaging.trim_whitespace(text)
+    from public, anon, authenticated, service_role;
 
 create or replace function messaging.failure(
     p_request_id text,

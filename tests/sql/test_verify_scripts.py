@@ -102,7 +102,7 @@ ATOMIC = {
         begin
             execute replace(
                 pg_get_functiondef(
-                    'messaging.insert_message(uuid, uuid, text, text)'::regprocedure
+                    'messaging.write_message(uuid, uuid, text, text)'::regprocedure
                 ),
                 'if v_refusal is not null', 'if false'
             );
