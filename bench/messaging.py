@@ -6,7 +6,7 @@ scripts alternate in rounds, so that what else the machine does strikes all of t
 are medians, and the medians of each round's ratios. Every transaction has to leave its row.
 
     python bench/messaging.py                     all of it, as in the README
-    python bench/messaging.py --scale small       a tenth to a hundredth of the data, some minutes
+    python bench/messaging.py --scale small       5,000 and 50,000 conversations, some minutes
     python bench/messaging.py --check             exit 1 where a limit is missed
 """
 
