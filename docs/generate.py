@@ -37,9 +37,10 @@ INTRODUCTION = """\
 
 <!-- Made by `make docs` from the catalogue of a migrated database; edits are lost. -->
 
-Each function asks first who is signed in; none leaves by an exception for a fault of its caller.
-But where something else is said, the answer is `jsonb` with `success`, `message`, a `request_id`
-under which the event log has the call (`carecli logs --request-id ID`), and what the examples show.
+Each function that is about a person asks first who is signed in; none leaves by an exception for a
+fault of its caller. But where something else is said, the answer is `jsonb` with `success`,
+`message`, a `request_id` under which the event log has the call (`carecli logs --request-id ID`),
+and what the examples show.
 A failure has `success: false`, `error` (a code of the table below), `message` for a person,
 `http_status`, and `details` with a finer `reason`. What it carries beyond that stands both on top
 and in `details`. Nobody but the two people of a conversation can tell from an answer whether it

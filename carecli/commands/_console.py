@@ -133,8 +133,13 @@ def confirm(question: str, *, yes: bool, why: str) -> None:
 
 
 @contextmanager
-def ending_told() -> Iterator[None]:
+def ending_told(
+    state: str = "no change was being deployed or reverted when it came.",
+) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end a command with their exit codes and a word on what was done.
+
+    Arguments:
+        state: what was not being done, for the message.
 
     Raises:
         Interrupted: one of them came while no change was being worked on.
@@ -152,7 +157,7 @@ def ending_told() -> Iterator[None]:
             number = signal_of(interrupt) or signal.SIGINT
             raise Interrupted(
                 f"interrupted by {signal.Signals(number).name}",
-                detail="State: no change was being deployed or reverted when it came.",
+                detail=f"State: {state}",
                 signal_number=number,
             ) from None
 

@@ -29,7 +29,7 @@ __all__ = ["command"]
     type=click.IntRange(1, 100_000),
     default=1000,
     show_default=True,
-    help="How many conversations one transaction copies, of five messages on average at most.",
+    help="How many conversations one transaction copies, with at most five times as many messages.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be copied, and copy nothing.")
 @click.option(
@@ -63,8 +63,13 @@ def command(
     """
     from carecli.backfill import read_progress
     from carecli.backfill_report import ReportFile, summary
+    from carecli.commands._console import ending_told
 
-    with _connected(settings) as (choice, connection), ReportFile(report) as file:
+    with (
+        _connected(settings) as (choice, connection),
+        ReportFile(report) as file,
+        ending_told("nothing was being copied when it came."),
+    ):
         progress = read_progress(connection)
         if not progress.has_v1:
             click.echo("Nothing to copy: the V1 tables are not there.", err=output == "json")

@@ -20,7 +20,7 @@ begin;
 
 create table messaging.rpc_events (
     occurred_at timestamptz not null,
-    -- Byte order keeps new ids at the right end of the index, whatever the database's collation.
+    -- An id is a text of no language, and compared byte by byte.
     request_id text collate "C" not null,
     service text not null,
     method text not null,

@@ -184,6 +184,31 @@ def test_signal_ends_it_after_a_batch(
 
 
 @pytest.mark.slow
+def test_signal_amid_a_dry_run_leaves_no_file(
+    filled: TestDatabase, carecli_start: Start, tmp_path: Path
+) -> None:
+    """SIGTERM while V1 is being compared ends it with 143, and takes the unfinished report away."""
+    with filled.connect(autocommit=False) as holder:
+        holder.execute("lock table public.messages in access exclusive mode")
+        report = tmp_path / "report.json"
+        options = ["--dry-run", "--report", report, "-d", filled.url]
+        command = carecli_start("backfill", *options)
+        wait_for("it waits for V1", lambda: list(tmp_path.glob(".report.json.*")))
+        wait_for(
+            "its session waits",
+            lambda: filled.execute(
+                "select pid from pg_stat_activity where application_name = 'carecli backfill'"
+                " and wait_event_type = 'Lock'"
+            ),
+        )
+        command.send(signal.SIGTERM)
+        ended = command.finish()
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr
+    assert "nothing was being copied" in ended.stderr
+    assert not list(tmp_path.glob("*report.json*"))
+
+
+@pytest.mark.slow
 def test_killed_run_is_resumed(
     migrated: TestDatabase, carecli_start: Start, run_here: Here
 ) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from tests.plugins.messaging import People, invoke
 __all__ = [
     "STRANGERS",
     "assert_verify_goes_red",
-    "at_once",
     "bare",
     "call_as_stranger",
     "converse",
@@ -26,7 +24,6 @@ __all__ = [
     "events",
     "refused",
     "settle",
-    "until_waiting",
     "work",
     "write",
 ]
@@ -222,41 +219,6 @@ def events(database: TestDatabase, method: str) -> list[tuple[Any, ...]]:
         " where method = %s order by occurred_at",
         method,
     )
-
-
-def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run the actions in threads that start together; return what each returned or raised."""
-    barrier = threading.Barrier(len(actions))
-    results: list[Any] = [None] * len(actions)
-
-    def run(number: int, action: Callable[[], Any]) -> None:
-        try:
-            barrier.wait(timeout=PATIENCE)
-            results[number] = action()
-        except Exception as error:
-            results[number] = error
-
-    threads = [threading.Thread(target=run, args=item) for item in enumerate(actions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
-def until_waiting(database: TestDatabase, sessions: Iterable[psycopg.Connection]) -> None:
-    """Return when each of the sessions waits for another one."""
-    # Whom a session waits for is not shown to everybody.
-    observer = database.connect(superuser=True)
-    pids = [session.info.backend_pid for session in sessions]
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        row = observer.execute(
-            "select bool_and(pg_blocking_pids(pid) <> '{}') from unnest(%s::int[]) as pid", [pids]
-        ).fetchone()
-        if row == (True,):
-            return
-    pytest.fail("a session never waited for a lock")
 
 
 def assert_verify_goes_red(

@@ -45,15 +45,16 @@ def in_background(action: Callable[[], Any]) -> tuple[threading.Thread, list[Any
     return thread, results
 
 
-def until_waiting(database: TestDatabase, connection: psycopg.Connection) -> None:
-    """Return when the session of the connection waits for another one."""
+def until_waiting(database: TestDatabase, *connections: psycopg.Connection) -> None:
+    """Return when the session of each connection waits for another one."""
     # Whom a session waits for is not shown to everybody.
     observer = database.connect(superuser=True)
+    pids = [connection.info.backend_pid for connection in connections]
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         row = observer.execute(
-            "select pg_blocking_pids(%s) <> '{}'", [connection.info.backend_pid]
+            "select bool_and(pg_blocking_pids(pid) <> '{}') from unnest(%s::int[]) as pid", [pids]
         ).fetchone()
         if row == (True,):
             return
-    pytest.fail("the session never waited for a lock")
+    pytest.fail("a session never waited for a lock")

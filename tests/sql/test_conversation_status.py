@@ -15,13 +15,12 @@ from tests.plugins.messaging import Call, People, Plan, invoke
 from tests.plugins.reading import (
     STRANGERS,
     assert_verify_goes_red,
-    at_once,
     bare,
     call_as_stranger,
     events,
     refused,
-    until_waiting,
 )
+from tests.plugins.sessions import at_once, until_waiting
 
 FUNCTION = "set_conversation_status_v2"
 UNBLOCK = "Only the one who blocked this conversation can unblock it"
@@ -256,7 +255,7 @@ def test_no_message_gets_in_after_a_block(
     assert invoke(ben, FUNCTION, conversation, people.ben, "blocked")["success"] is True
 
     def commit() -> None:
-        until_waiting(migrated, [session for _, session in writers])
+        until_waiting(migrated, *(session for _, session in writers))
         ben.execute("commit")
 
     actions = [

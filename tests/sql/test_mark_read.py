@@ -14,14 +14,13 @@ from tests.plugins.messaging import Call, People, Plan, invoke
 from tests.plugins.reading import (
     STRANGERS,
     assert_verify_goes_red,
-    at_once,
     bare,
     call_as_stranger,
     events,
     refused,
-    until_waiting,
     write,
 )
+from tests.plugins.sessions import at_once, until_waiting
 
 FUNCTION = "mark_conversation_read_v2"
 
@@ -37,7 +36,7 @@ def commit_once_waiting(
     database: TestDatabase, waiting: psycopg.Connection, holder: psycopg.Connection
 ) -> None:
     """Commit the transaction of the holder when the other session waits for it."""
-    until_waiting(database, [waiting])
+    until_waiting(database, waiting)
     holder.execute("commit")
 
 
