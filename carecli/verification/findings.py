@@ -18,7 +18,7 @@ class Finding:
     Arguments:
         check: name of what looked: the stem of the check's file, such as `function_security`.
         level: `error` and `warning` are for somebody to mend; `info` only tells.
-        object: what it is about, as SQL names it, such as `function public.send_message(uuid, text)`.
+        object: what it is about, as SQL names it, such as `table public.messages_v2`.
         detail: what is wrong with it.
         remediation: what mends it: SQL where there is some, else what to do.
         path: the file that it is about, or None.
