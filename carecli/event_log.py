@@ -151,7 +151,7 @@ def follow_events(
 
 
 def _moment(connection: psycopg.Connection) -> _Moment:
-    row = connection.execute(read_sql("queries/event_log_moment").encode()).fetchone()
+    row = connection.execute(read_sql("queries/event_log_moment").encode(), binary=True).fetchone()
     assert row is not None
     return _Moment(*row)
 
@@ -160,7 +160,7 @@ def _events(
     connection: psycopg.Connection, wanted: Filter, since: datetime | None, limit: int | None
 ) -> Iterator[Event]:
     parameters = {**asdict(wanted), "since": since, "limit": limit}
-    with connection.transaction(), connection.cursor(name="event_log") as cursor:
+    with connection.transaction(), connection.cursor(name="event_log", binary=True) as cursor:
         cursor.itersize = 1000
         cursor.execute(read_sql("queries/event_log").encode(), parameters)
         for row in cursor:

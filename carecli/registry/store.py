@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.rows import class_row, dict_row
@@ -52,6 +52,9 @@ class Event(NamedTuple):
     planned_at: datetime
     planner_name: str
     planner_email: str
+
+
+Row = TypeVar("Row", DeployedChange, Event)
 
 
 class Registry:
@@ -137,7 +140,7 @@ class Registry:
 
     def deployed(self) -> list[DeployedChange]:
         """Return the project's deployed changes in the order of their deployment."""
-        with self._connection.cursor(row_factory=class_row(DeployedChange)) as cursor:
+        with self._cursor(DeployedChange) as cursor:
             cursor.execute(self._statement("deployed_changes"), {"project": self.plan.project})
             return cursor.fetchall()
 
@@ -158,8 +161,12 @@ class Registry:
             limit: at most so many rows.
         """
         parameters = {"project": project, "event": event, "change": change, "limit": limit}
-        with self._connection.cursor(row_factory=class_row(Event)) as cursor:
+        with self._cursor(Event) as cursor:
             return cursor.execute(self._statement("events"), parameters).fetchall()
+
+    def _cursor(self, row: type[Row]) -> psycopg.Cursor[Row]:
+        # Binary, because a time as text is written in whatever datestyle the database has.
+        return self._connection.cursor(binary=True, row_factory=class_row(row))
 
     def resolve_external(self, dependency: Dependency) -> str | None:
         """Return the id of the deployed change that a dependency outside the plan means.

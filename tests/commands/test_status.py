@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.plugins.chaos import ProjectMaker, Step
 from tests.plugins.command import Run
@@ -101,3 +102,18 @@ def test_late_tag(run: Status, project: Path) -> None:
         plan.write("@v1 2026-02-01T00:00:00Z A <a@example.org>\n")
     run("migrate", "--yes")
     assert answer(run)["deployed"][-1]["tags"] == ["@v1"]
+
+
+@pytest.mark.parametrize(
+    "command", ["migrate --yes", "status", "log", "logs", "rollout", "verify --changes"]
+)
+def test_times_are_read_whatever_the_datestyle(
+    migrated: TestDatabase, carecli_run: Run, command: str
+) -> None:
+    """A database may write its times as its country does."""
+    call = "select public.get_conversation_v2(gen_random_uuid(), gen_random_uuid())"
+    migrated.as_role("authenticated").execute(call)
+    migrated.connect(superuser=True).execute(
+        SQL("alter database {} set datestyle = 'German, DMY'").format(Identifier(migrated.name))
+    )
+    carecli_run(*command.split(), "-d", migrated.url, check=0)
