@@ -222,3 +222,16 @@ def test_files_are_short() -> None:
         str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()
     }
     assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_start_spares_what_psycopg_asks_of_its_wheel() -> None:
+    """The program connects without importlib.metadata, which takes a tenth of a short command."""
+    code = (
+        "import sys; from carecli.__main__ import _keep_from_asking_for_versions as spare; spare();"
+        " import carecli.migrator.target, psycopg; psycopg.pq.version(); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert "psycopg" in done.stdout.split()
+    assert "importlib.metadata" not in done.stdout.split()
