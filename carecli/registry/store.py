@@ -144,6 +144,12 @@ class Registry:
             cursor.execute(self._statement("deployed_changes"), {"project": self.plan.project})
             return cursor.fetchall()
 
+    def dependencies(self) -> list[tuple[str, str, str]]:
+        """Return what deployed changes require and conflict with: change id, kind, dependency."""
+        parameters = {"project": self.plan.project}
+        cursor = self._connection.execute(self._statement("recorded_dependencies"), parameters)
+        return cursor.fetchall()
+
     def events(
         self,
         *,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from carecli.verification.changes import ChangeCheck, verify_changes
-from carecli.verification.findings import Finding, Level, Part, Report
+from carecli.verification.findings import Finding, Level, Outcome, Part, Report
 
-__all__ = ["ChangeCheck", "Finding", "Level", "Part", "Report", "verify_changes"]
+__all__ = ["Finding", "Level", "Outcome", "Part", "Report"]

@@ -1,4 +1,4 @@
-"""What a verification finds, in the same five columns whichever part of it looked."""
+"""What a verification finds, in the same columns whichever part of it looked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Finding", "Level", "Part", "Report"]
+__all__ = ["Finding", "Level", "Outcome", "Part", "Report"]
 
 Level = Literal["error", "warning", "info"]
 
@@ -33,6 +33,24 @@ class Finding:
     path: Path | None = None
     line: int | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return self.level != "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one thing that a part looked at.
+
+    Arguments:
+        name: the check, or the object, as the findings on it name it.
+        verdict: `ok`, or in a word or two what else: `failed`, `ignored`, `reworked`.
+    """
+
+    name: str
+    verdict: str = "ok"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -44,6 +62,8 @@ class Part:
         findings: in the order in which they are shown; none where all is well.
         seconds: how long it took.
         skipped: why it did not run; None where it did.
+        outcomes: the things that it looked at, where they are few enough to be listed.
+        ignored: how many findings were left out because a file of patterns says so.
     """
 
     name: str
@@ -51,6 +71,8 @@ class Part:
     findings: tuple[Finding, ...]
     seconds: float
     skipped: str | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +80,27 @@ class Report:
     """All parts of one verification.
 
     Arguments:
-        database: what was looked at, without its password.
+        database: what was looked at, without its password; the plan, where it was no database.
         parts: in the order in which they ran.
         pending: changes of the plan that are not deployed, with their tags.
+        command: the command that made it, for forms that name it.
+        plan: the plan that was compared with, as the place of what has no file of its own.
+        notes: what the user should know beside the findings.
     """
 
     database: str
     parts: tuple[Part, ...]
     pending: tuple[str, ...] = ()
+    command: str = "verify"
+    plan: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all parts."""
+        return tuple(finding for part in self.parts for finding in part.findings)
 
     @property
     def exit_code(self) -> int:
         """Return 1 where anything has to be mended, else 0."""
-        found = (finding for part in self.parts for finding in part.findings)
-        return int(any(finding.level != "info" for finding in found))
+        return int(any(finding.counts for finding in self.findings))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from carecli.formats import format_names
 from tests.plugins.chaos import ProjectMaker, Step
 from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
@@ -32,14 +37,23 @@ class Verify:
     def __init__(self, run: Run, project: Path, url: str) -> None:
         self._run, self._where = run, ("-C", project, "-d", url)
 
-    def text(self, *options: str, check: int = 0) -> str:
-        """Return what it prints."""
-        return self._run("verify", *self._where, *options, check=check).stdout
+    def text(self, *options: str | Path, check: int = 0) -> str:
+        """Return what it prints of the changes."""
+        return self._run("verify", *self._where, "--changes", *options, check=check).stdout
 
-    def verdicts(self, *options: str, check: int = 0) -> dict[str, str]:
+    def told(self, *options: str | Path, check: int = 0) -> str:
+        """Return what it says beside that."""
+        return self._run("verify", *self._where, "--changes", *options, check=check).stderr
+
+    def answer(self, *options: str | Path, check: int = 0) -> Any:
+        """Return the answer for a program: the only part, the one on changes."""
+        (part,) = json.loads(self.text("--format", "json", *options, check=check))["parts"]
+        return part
+
+    def verdicts(self, *options: str | Path, check: int = 0) -> dict[str, str]:
         """Return the verdict of each change."""
-        answer = json.loads(self.text("--format", "json", *options, check=check))
-        return {item["change"]: item["verdict"] for item in answer["changes"]}
+        outcomes = self.answer(*options, check=check)["outcomes"]
+        return {item["name"].removeprefix("change "): item["verdict"] for item in outcomes}
 
 
 @pytest.fixture
@@ -50,23 +64,33 @@ def verify(carecli_run: Run, project: Path, empty_database: TestDatabase) -> Ver
 
 def test_all_is_well(verify: Verify) -> None:
     """A sound database passes."""
-    assert "All 3 deployed changes are as the plan says." in verify.text()
+    text = verify.text()
+    assert text.startswith("changes .. ok  3 checked in ")
+    assert text.endswith("\nNo findings.\n")
 
 
-def test_json_has_stable_names(verify: Verify) -> None:
-    """Programs find the same fields in every answer."""
-    answer: dict[str, Any] = json.loads(verify.text("--format", "json"))
-    assert list(answer) == ["changes", "pending"]
-    assert list(answer["changes"][0]) == ["change", "change_id", "verdict", "message", "detail"]
+def test_failure_is_a_finding_with_its_place(
+    verify: Verify, project: Path, empty_database: TestDatabase
+) -> None:
+    """A failed script is found at its line, with the server's words and what to do."""
+    empty_database.execute("drop table two")
+    (finding,) = verify.answer(check=1)["findings"]
+    assert finding["object"] == "change two"
+    assert (finding["check"], finding["level"]) == ("failed", "error")
+    assert (finding["path"], finding["line"]) == (str(project / "verify/two.sql"), 1)
+    assert 'relation "two" does not exist' in finding["detail"]
+    assert "carecli verify --drift" in finding["remediation"]
 
 
-def test_failed_script(verify: Verify, empty_database: TestDatabase) -> None:
+def test_failed_script(verify: Verify, project: Path, empty_database: TestDatabase) -> None:
     """A change that was undone by hand is a finding; the place in its script is named."""
     empty_database.execute("drop table two")
     assert verify.verdicts(check=1) == {"one": "ok", "two": "failed", "three": "ok"}
     text = verify.text(check=1)
-    assert "verify/two.sql:1:13: relation" in text
-    assert "1 of 3 changes are not as the plan says." in text
+    assert f"{project / 'verify/two.sql'}:1\n      relation" in text
+    assert "        |             ^\n" in text
+    assert "changes .. 1 finding  3 checked" in text
+    assert text.endswith("Findings: 1 error.\n")
 
 
 def test_range(verify: Verify, empty_database: TestDatabase) -> None:
@@ -96,6 +120,28 @@ def test_order(verify: Verify, empty_database: TestDatabase) -> None:
         "update sqitch.changes set committed_at = clock_timestamp() where change = 'two'"
     )
     assert verify.verdicts(check=1) == {"one": "ok", "three": "ok", "two": "out of order"}
+
+
+def test_edited_script(verify: Verify, project: Path) -> None:
+    """A change whose deploy script is another one than what was deployed is a finding."""
+    with (project / "deploy/two.sql").open("a") as script:
+        script.write("-- more")
+    assert verify.verdicts(check=1) == {"one": "ok", "two": "edited", "three": "ok"}
+    assert "carecli rework two" in verify.text(check=1)
+
+
+def test_edited_registry(verify: Verify, empty_database: TestDatabase) -> None:
+    """A registry that names another script than the plan has is a finding."""
+    empty_database.execute(
+        "update sqitch.changes set script_hash = repeat('0', 40) where change = 'two'"
+    )
+    assert verify.verdicts(check=1) == {"one": "ok", "two": "edited", "three": "ok"}
+
+
+def test_registry_without_hashes(verify: Verify, empty_database: TestDatabase) -> None:
+    """Old versions of sqitch kept no hash of the script: that is no finding."""
+    empty_database.execute("update sqitch.changes set script_hash = null")
+    assert set(verify.verdicts().values()) == {"ok"}
 
 
 def test_missing_script(verify: Verify, project: Path) -> None:
@@ -128,7 +174,7 @@ def test_nothing_deployed(
 ) -> None:
     """An empty database has no finding, and no registry afterwards."""
     text = Verify(carecli_run, make_project(*STEPS), empty_database.url).text()
-    assert "Nothing to verify" in text
+    assert "the database has no registry" in text
     assert "Pending: one, two, three" in text
     assert empty_database.execute("select to_regnamespace('sqitch')") == [(None,)]
 
@@ -140,3 +186,120 @@ def test_range_that_runs_backwards(
     place = ("-C", project, "-d", empty_database.url)
     said = carecli_run("verify", "--from", "two", "--to", "one", *place, check=2).stderr
     assert "two was deployed after one" in said
+
+
+def test_range_without_changes(carecli_run: Run, project: Path) -> None:
+    """A range of changes that are not to be verified is a mistake, and nobody is asked."""
+    said = carecli_run("verify", "--contract", "--from", "two", "-C", project, check=2).stderr
+    assert "Add --changes." in said
+    assert "Database:" not in said
+
+
+def test_ignore(verify: Verify, empty_database: TestDatabase, tmp_path: Path) -> None:
+    """What the file names is left out and counted; a pattern for nothing is told."""
+    empty_database.execute("drop table two")
+    ignore = tmp_path / "ignore"
+    ignore.write_text("changes/failed change two # until Friday\nchanges/failed change t?o2\n")
+    text = verify.text("--ignore", ignore)
+    assert "changes .. ok  3 checked" in text
+    assert text.endswith("No findings; 1 ignored.\n")
+    told = verify.told("--ignore", ignore)
+    assert f"Note: {ignore}:2: nothing was found that changes/failed change t?o2" in told
+
+
+def test_malformed_ignore(verify: Verify, tmp_path: Path) -> None:
+    """A file with a faulty line is an error with its place, before any database is asked."""
+    ignore = tmp_path / "ignore"
+    ignore.write_text("# fine\nnonsense\n")
+    said = verify.told("--ignore", ignore, check=2)
+    assert f"{ignore}:2: 'nonsense' does not name a part and a check" in said
+    assert "Database:" not in said
+
+
+def test_forms(verify: Verify, empty_database: TestDatabase) -> None:
+    """Each form goes to stdout alone, names the object, and has the exit code of all."""
+    empty_database.execute("drop table two")
+    for output in format_names():
+        said = verify.text("--format", output, check=1)
+        assert "change two" in said, output
+        if output in ("json", "sarif"):
+            json.loads(said)
+        if output == "junit":
+            ElementTree.fromstring(said)  # noqa: S314 - our own text
+
+
+def test_colours_in_a_terminal_only(
+    verify: Verify, carecli_run: Run, project: Path, empty_database: TestDatabase
+) -> None:
+    """A terminal gets colours, unless NO_COLOR is set; a file gets none."""
+    where = ("-C", str(project), "-d", empty_database.url)
+    command = [str(carecli_run.program), "verify", "--changes", *where]
+
+    def in_terminal(**env: str) -> bytes:
+        ours, its = pty.openpty()
+        with subprocess.Popen(
+            command, env=carecli_run.environment(env), stdin=its, stdout=its,
+            stderr=subprocess.DEVNULL, cwd=carecli_run.home,
+        ) as process:  # fmt: skip
+            os.close(its)
+            said = b""
+            while b"No findings." not in said:
+                said += os.read(ours, 4096)
+            assert process.wait() == 0
+        os.close(ours)
+        return said
+
+    assert b"\x1b[32mok\x1b[0m" in in_terminal()
+    assert b"\x1b" not in in_terminal(NO_COLOR="1")
+    assert "\x1b" not in verify.text()
+
+
+def parts(run: Run, *options: str | Path, check: int = 0) -> dict[str, Any]:
+    """Return the parts of a verification by their names."""
+    answer = json.loads(run("verify", "--format", "json", *options, check=check).stdout)
+    return {part["part"]: part for part in answer["parts"]}
+
+
+@pytest.mark.slow
+def test_all_parts(carecli_run: Run, migrated: TestDatabase) -> None:
+    """On a sound database every part runs and finds nothing."""
+    found = parts(carecli_run, "-d", migrated.url)
+    assert list(found) == ["changes", "contract", "probes", "drift"]
+    assert {name for name, part in found.items() if part["skipped"]} == set()
+    assert min(part["checked"] for part in found.values()) > 10
+    assert [part["findings"] for part in found.values()] == [[], [], [], []]
+
+
+@pytest.mark.parametrize("name", ["changes", "contract"])
+def test_one_part(carecli_run: Run, migrated: TestDatabase, name: str) -> None:
+    """Each part runs alone when it is named."""
+    assert list(parts(carecli_run, f"--{name}", "-d", migrated.url)) == [name]
+
+
+@pytest.mark.slow
+def test_project_of_somebody_else(
+    carecli_run: Run, project: Path, empty_database: TestDatabase
+) -> None:
+    """A sound project that has nothing of messaging is sound."""
+    found = parts(carecli_run, "-C", project, "-d", empty_database.url)
+    assert (found["changes"]["checked"], found["changes"]["skipped"]) == (3, None)
+    assert found["contract"]["skipped"]
+
+
+def test_without_a_registry(carecli_run: Run, migrated: TestDatabase) -> None:
+    """What was made by hand has no registry: changes say so, and the rest is checked."""
+    migrated.execute("drop schema sqitch cascade")
+    found = parts(carecli_run, "--changes", "--contract", "-d", migrated.url)
+    assert "no registry" in found["changes"]["skipped"]
+    assert found["contract"]["skipped"] is None
+    assert found["contract"]["checked"] > 10
+
+
+def test_part_that_cannot_work(carecli_run: Run, migrated: TestDatabase) -> None:
+    """A part that the server does not let look is an error that names it, and no clean bill."""
+    with migrated.connect(superuser=True) as superuser:
+        superuser.execute("revoke select on pg_catalog.pg_proc from public")
+    done = carecli_run("verify", "--contract", "-d", migrated.url, check=1)
+    assert done.stdout == ""
+    assert "the contract part could not do its work" in done.stderr
+    assert "permission denied for table pg_proc" in done.stderr

@@ -1,0 +1,91 @@
+"""Runs the parts of a verification and puts what they find together."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from carecli.database import redact
+from carecli.errors import CarecliError
+from carecli.migrator.failure import server_fault
+from carecli.verification.findings import Part, Report
+from carecli.verification.ignoring import Pattern, leave_out
+
+if TYPE_CHECKING:
+    from carecli.migrator.target import Target
+
+__all__ = ["PARTS", "run_verification"]
+
+# Each part is imported when it is to run.
+_FUNCTIONS = {
+    "changes": "changes:check_changes",
+    "contract": "contract:verify_contract",
+    "probes": "probing:probe",
+    "drift": "drift:find_drift",
+}
+
+PARTS = tuple(_FUNCTIONS)
+"""The parts, in the order in which they run: from what is cheap to what takes a server."""
+
+
+def run_verification(
+    target: Target,
+    *,
+    parts: Sequence[str] = PARTS,
+    since: str | None = None,
+    to: str | None = None,
+    ignore: Sequence[Pattern] = (),
+) -> Report:
+    """Look at a database with each of the parts, and return what they found.
+
+    Arguments:
+        target: project and database; nothing of it is changed.
+        parts: names from `PARTS`.
+        since: reference of the first change that the changes part verifies; None: the first
+            one deployed.
+        to: reference of its last; None: the one deployed last.
+        ignore: which findings to leave out.
+
+    Raises:
+        InvalidUsage: a reference means no deployed change.
+        CarecliError: a part could not do its work, so nothing is known.
+    """
+    done = []
+    for name in parts:
+        function = _function(name)
+        if name == "changes":
+            function = partial(function, since=since, to=to)
+        done.append(_run(name, function, target))
+    report = Report(
+        database=redact(target.choice.conninfo),
+        parts=tuple(done),
+        pending=tuple(change.name_with_tags for change in target.state().pending),
+        plan=target.project.plan_file,
+    )
+    return leave_out(report, ignore)
+
+
+def _function(name: str) -> Callable[..., Part]:
+    module, _, function = _FUNCTIONS[name].partition(":")
+    found: Callable[..., Part] = getattr(
+        importlib.import_module(f"{__package__}.{module}"), function
+    )
+    return found
+
+
+def _run(name: str, function: Callable[..., Part], target: Target) -> Part:
+    try:
+        return function(target)
+    except psycopg.Error as error:
+        fault = server_fault(error)
+        told = CarecliError(
+            f"the {name} part could not do its work: {fault.message}",
+            detail=fault.detail,
+            hint="Nothing is known about what it looks at; the other parts may run alone.",
+        )
+        told.exit_code = fault.exit_code
+        raise told from error
