@@ -1,74 +1,61 @@
-"""`carecli check`: the plan and its scripts alone, without a database."""
+"""`carecli check`: the plan and its scripts, without a database unless one is named."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-from carecli.commands._common import format_option, project_options
-from carecli.commands._console import print_json
+from carecli.commands._common import database_options
+from carecli.commands._reporting import ignore_option, report_format_option, show_report
 from carecli.settings import Settings
-
-if TYPE_CHECKING:
-    from carecli.checking import Finding
 
 __all__ = ["command"]
 
-_COLORS = {"error": "red", "warning": "yellow"}
 
-
-@click.command()
+@click.command("check", short_help="Check plan and scripts without a database.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check too.")
-@format_option("text", "json")
-@project_options
+@ignore_option
+@report_format_option
+@database_options
 @click.pass_context
-def command(ctx: click.Context, strict: bool, output: str, settings: Settings) -> None:
-    """Check plan and scripts without a database: names, requirements, missing files, syntax.
+def command(
+    ctx: click.Context, *, settings: Settings, strict: bool, ignore: Path | None, output: str
+) -> None:
+    """Check plan and scripts without a database: names, requirements, missing files, syntax,
+    headers, and reverts that take back what their deploys do.
 
-    Exit code 1 where there are errors; a missing verify script, as for sqitch, is a warning.
+    Where a database is named by --database-url, --target or --embedded, the scripts are compared
+    with the hashes of those that were deployed there. What the environment says is not used.
+
+    Exits with 1 where there is an error. Warnings, such as a missing verify script, are told as
+    info; with --strict they count. A revert script that is not to take everything back says so:
+
+    \b
+      -- carecli-check: ignore revert, the tables are shared
 
     \b
     Example:
       carecli check
       carecli -C db check --strict --format json
     """
-    from carecli.checking import check
+    from carecli.checking import check_project
     from carecli.project import Project
+    from carecli.verification.findings import Report
+    from carecli.verification.ignoring import leave_out, read_patterns
 
-    project = Project.load(settings.directory, plan_file=settings.plan_file)
-    findings = check(project)
-    if output == "json":
-        answer = {
-            "plan": str(project.plan_file),
-            "findings": [_fields(finding) for finding in findings],
-        }
-        print_json(answer)
-    else:
-        for finding in findings:
-            _show(finding)
-    errors = sum(finding.level == "error" for finding in findings)
-    warnings = len(findings) - errors
-    if settings.verbosity >= 0:
-        click.echo(f"{project.plan_file}: {errors} errors, {warnings} warnings", err=True)
-    if errors or (strict and warnings):
-        ctx.exit(1)
+    patterns = () if ignore is None else read_patterns(ignore)
+    project = Project.load(settings.directory, plan_file=settings.plan_file, target=settings.target)
+    parts = check_project(project, strict=strict)
+    named = settings.database_url or settings.target or settings.embedded
+    if named and parts[0].name == "plan" and parts[0].checked:
+        from carecli.checking.registry import check_registry
+        from carecli.migrator.target import open_target
 
-
-def _fields(finding: Finding) -> dict[str, object]:
-    return {
-        "level": finding.level,
-        "code": finding.code,
-        "message": finding.message,
-        "path": str(finding.path),
-        "line": finding.line,
-        "column": finding.column,
-        "hint": finding.hint,
-    }
-
-
-def _show(finding: Finding) -> None:
-    level = click.style(finding.level, fg=_COLORS[finding.level])
-    click.echo(f"{finding.place}: {level}: {finding.message}  [{finding.code}]")
-    if finding.hint:
-        click.echo(f"    {finding.hint}")
+        with open_target(settings, read_only=True) as target:
+            parts += (check_registry(target),)
+    report = Report(str(project.plan_file), parts, command="check", plan=project.plan_file)
+    report = leave_out(report, patterns)
+    if settings.verbosity < 0 and output == "text" and not report.exit_code:
+        return
+    show_report(ctx, report, output)

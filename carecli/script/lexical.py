@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 __all__ = [
     "DOLLAR_QUOTE",
@@ -21,7 +22,9 @@ __all__ = [
     "WORD",
     "Words",
     "blank_end",
+    "Token",
     "comment_end",
+    "located_tokens",
     "quote_kind",
     "skipped",
     "tokens",
@@ -161,3 +164,43 @@ def tokens(sql: str) -> Iterator[str]:
             position = end
         else:
             yield match.group().lower() if kind == "word" else match.group()
+
+
+class Token(NamedTuple):
+    """One token of a statement and where it is.
+
+    Arguments:
+        text: a word in lower case, anything else as it is written; a dollar quote is one token.
+        offset: place of its first character, from 0.
+        kind: `word`, `name` (a quoted identifier), `string`, `dollar`, `number` or `other`.
+    """
+
+    text: str
+    offset: int
+    kind: str
+
+
+def located_tokens(sql: str, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """Yield the tokens of a stretch of SQL with their places, without blanks and comments.
+
+    Arguments:
+        sql: the text.
+        start: where to begin, from 0.
+        end: where to stop; default: the end of the text.
+    """
+    limit = len(sql) if end is None else end
+    position = start
+    while position < limit and (match := _TOKEN.match(sql, position, limit)):
+        begun, position = position, match.end()
+        kind = match.lastgroup or "other"
+        if kind == "blank":
+            continue
+        if kind == "comment":
+            position, _ = comment_end(sql, position, 1)
+        elif kind == "dollar":
+            close = sql.find(match.group(), position, limit)
+            position = limit if close < 0 else close + len(match.group())
+            yield Token(sql[begun:position], begun, kind)
+        else:
+            text = match.group()
+            yield Token(text.lower() if kind == "word" else text, begun, kind)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from carecli.embedded import Server
-from tests.plugins.chaos import ProjectMaker, Step, wait_for
+from tests.plugins.chaos import ProjectMaker, Step
 from tests.plugins.command import Run
+from tests.plugins.obstacles import free_port, pgbouncer, standby
 
 pytestmark = pytest.mark.slow
 
@@ -31,54 +25,6 @@ TWO = [
 def two(make_project: ProjectMaker) -> Path:
     """Give a project of two changes."""
     return make_project(*TWO, name="two")
-
-
-def account() -> str | None:
-    """Return the account for servers that refuse to run as root, where root tests."""
-    return "nobody" if os.geteuid() == 0 else None
-
-
-def free_port() -> int:
-    """Return a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def pgbouncer(program: Path, database_url: str, mode: str) -> Iterator[str]:
-    """Run a pgbouncer before a database; give the URL that leads through it."""
-    folder = Path(tempfile.mkdtemp(prefix="carecli-pool-", dir="/tmp"))
-    folder.chmod(0o755)
-    parts = psycopg.conninfo.conninfo_to_dict(database_url)
-    port, user = free_port(), account()
-    config = folder / "pgbouncer.ini"
-    config.write_text(
-        "[databases]\n"
-        f"app = host={parts['host']} port={parts['port']} dbname={parts['dbname']} user=postgres\n"
-        "[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = any\npool_mode = {mode}\n"
-    )
-    process = subprocess.Popen(
-        [program, config], user=user, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    url = f"postgresql://somebody@127.0.0.1:{port}/app"
-    try:
-        wait_for("pgbouncer", lambda: process.poll() is not None or answers(port))
-        yield url
-    finally:
-        process.terminate()
-        said, _ = process.communicate()
-        print(said.decode())
-        shutil.rmtree(folder)
-
-
-def answers(port: int) -> bool:
-    """Tell whether somebody listens there."""
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -121,7 +67,7 @@ def test_pooler_with_sessions_works(
     with pgbouncer(peer("pgbouncer"), open_database, "session") as url:
         for _ in range(2):
             carecli_run("migrate", "-y", "-C", two, "-d", url, check=0)
-            carecli_run("verify", "-C", two, "-d", url, check=0)
+            carecli_run("verify", "--changes", "-C", two, "-d", url, check=0)
             carecli_run("rollback", "-y", "-C", two, "-d", url, check=0)
 
 
@@ -134,29 +80,6 @@ def test_pooler_does_not_disturb_who_reads(
     with pgbouncer(peer("pgbouncer"), open_database, "transaction") as url:
         for _ in range(3):
             assert "Up to date" in carecli_run("status", "-C", two, "-d", url, check=0).stdout
-
-
-@contextmanager
-def standby(primary: Server, url: str) -> Iterator[Server]:
-    """Run a hot standby of that server."""
-    home = Path(tempfile.mkdtemp(prefix="carecli-standby-", dir="/tmp"))
-    home.chmod(0o711)
-    copy = Server(primary.binaries, home / "data", home / "socket")
-    options = ("-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
-    subprocess.run(
-        [primary.binaries / "pg_basebackup", "-D", copy.data, *options, "-d", url],
-        check=True,
-        capture_output=True,
-    )
-    if os.geteuid() == 0:
-        owner = pwd.getpwuid(primary.data.stat().st_uid)
-        subprocess.run(["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", copy.data], check=True)
-    try:
-        copy.start()
-        yield copy
-    finally:
-        copy.stop("immediate")
-        shutil.rmtree(home)
 
 
 def test_standby_is_refused_and_can_be_read(
@@ -174,4 +97,4 @@ def test_standby_is_refused_and_can_be_read(
             assert "is a standby, which cannot be written to" in ended.stderr
             assert "primary" in ended.stderr
         assert "Deployed: 1" in carecli_run("status", "-C", two, "-d", url, check=0).stdout
-        assert "ok" in carecli_run("verify", "-C", two, "-d", url, check=0).stdout
+        assert "ok" in carecli_run("verify", "--changes", "-C", two, "-d", url, check=0).stdout

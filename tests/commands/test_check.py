@@ -33,15 +33,14 @@ def findings(run: Run, project: Path, code: int) -> list[dict[str, Any]]:
     """Return what the check finds, when it exits with this code."""
     done = run("check", "--format", "json", cwd=project, check=code)
     answer: dict[str, Any] = json.loads(done.stdout)
-    assert answer["plan"] == "sqitch.plan"
-    found: list[dict[str, Any]] = answer["findings"]
-    return found
+    assert answer["database"] == "sqitch.plan"
+    return [finding for part in answer["parts"] for finding in part["findings"]]
 
 
 def only(found: list[dict[str, Any]]) -> tuple[str, str, str]:
-    """Return level, code and path of the one finding."""
+    """Return level, check and path of the one finding."""
     [finding] = found
-    return finding["level"], finding["code"], finding["path"]
+    return finding["level"], finding["check"], finding["path"]
 
 
 def test_nothing_is_wrong(carecli_run: Run, project: Path) -> None:
@@ -51,7 +50,8 @@ def test_nothing_is_wrong(carecli_run: Run, project: Path) -> None:
 
 def test_own_migrations_are_in_order(carecli_run: Run) -> None:
     """The migrations that come with carecli have no findings, warnings included."""
-    assert carecli_run("check", "--strict", check=True).stdout == ""
+    assert "No findings" in carecli_run("check", "--strict", check=True).stdout
+    assert carecli_run("--quiet", "check", "--strict", check=True).stdout == ""
 
 
 @pytest.mark.parametrize("action", ["deploy", "revert"])
@@ -63,10 +63,10 @@ def test_missing_script(carecli_run: Run, project: Path, action: str) -> None:
 
 
 def test_missing_verify_script(carecli_run: Run, project: Path) -> None:
-    """A missing verify script is a warning, which only --strict takes for a failure."""
+    """A missing verify script is told, and only --strict takes it for a failure."""
     (project / "verify/lists.sql").unlink()
     assert only(findings(carecli_run, project, 0)) == (
-        "warning", "missing-verify", "verify/lists.sql",
+        "info", "missing-verify", "verify/lists.sql",
     )  # fmt: skip
     carecli_run("check", "--strict", cwd=project, check=1)
 
@@ -75,7 +75,7 @@ def test_verify_script_without_a_statement(carecli_run: Run, project: Path) -> N
     """A verify script that does nothing is a warning."""
     (project / "verify/lists.sql").write_text("-- Verify shop:lists on pg\nbegin;\nrollback;\n")
     assert only(findings(carecli_run, project, 0)) == (
-        "warning", "empty-verify", "verify/lists.sql",
+        "info", "empty-verify", "verify/lists.sql",
     )  # fmt: skip
 
 
@@ -93,9 +93,9 @@ def test_faulty_plan(carecli_run: Run, project: Path, line: str, message: str) -
     plan = project / "sqitch.plan"
     plan.write_text(plan.read_text().replace("lists [users] ", line))
     [finding] = findings(carecli_run, project, 1)
-    assert (finding["code"], finding["path"], finding["line"]) == ("plan", "sqitch.plan", 5)
-    assert finding["message"].startswith("change") or finding["column"] > 1
-    assert message in finding["message"]
+    assert (finding["check"], finding["path"], finding["line"]) == ("plan", "sqitch.plan", 5)
+    assert finding["detail"].startswith("change") or "(column " in finding["detail"]
+    assert message in finding["detail"]
 
 
 def test_circle(carecli_run: Run, project: Path) -> None:
@@ -103,7 +103,7 @@ def test_circle(carecli_run: Run, project: Path) -> None:
     plan = project / "sqitch.plan"
     plan.write_text(plan.read_text().replace("users 2026", "users [lists] 2026"))
     [finding] = findings(carecli_run, project, 1)
-    assert "users -> lists -> users" in finding["hint"]
+    assert "users -> lists -> users" in finding["remediation"]
 
 
 def test_equal_scripts(carecli_run: Run, project: Path) -> None:
@@ -120,7 +120,7 @@ def test_script_that_is_refused(carecli_run: Run, project: Path) -> None:
     path = project / "deploy/lists.sql"
     path.write_text(path.read_text().replace("select 1", "select 1;\ncommit;\nselect 'open"))
     [finding] = findings(carecli_run, project, 1)
-    assert (finding["level"], finding["code"]) == ("error", "script")
+    assert (finding["level"], finding["check"]) == ("error", "script")
     assert finding["path"] == "deploy/lists.sql"
     assert finding["line"] >= 6
 
@@ -139,13 +139,13 @@ def test_header_of_another_script(carecli_run: Run, project: Path) -> None:
     path = project / "verify/lists.sql"
     path.write_text(path.read_text().replace("shop:lists", "shop:list"))
     [finding] = findings(carecli_run, project, 1)
-    assert (finding["code"], finding["line"], finding["column"]) == ("header", 1, 11)
+    assert (finding["level"], finding["check"], finding["line"]) == ("error", "header", 1)
 
 
 def test_missing_header(carecli_run: Run, project: Path) -> None:
     """A script without a header is a warning."""
     (project / "deploy/lists.sql").write_text("select 2;\n")
-    assert only(findings(carecli_run, project, 0)) == ("warning", "header", "deploy/lists.sql")
+    assert only(findings(carecli_run, project, 0)) == ("info", "header", "deploy/lists.sql")
 
 
 def test_header_that_lacks_a_requirement(carecli_run: Run, project: Path) -> None:
@@ -153,8 +153,8 @@ def test_header_that_lacks_a_requirement(carecli_run: Run, project: Path) -> Non
     path = project / "deploy/lists.sql"
     path.write_text(path.read_text().replace("Requires: users", "Requires: nothing"))
     [finding] = findings(carecli_run, project, 0)
-    assert (finding["level"], finding["line"]) == ("warning", 3)
-    assert "users" in finding["message"]
+    assert (finding["level"], finding["line"]) == ("info", 3)
+    assert "users" in finding["detail"]
 
 
 def test_pragma_twice(carecli_run: Run, project: Path) -> None:
@@ -162,7 +162,7 @@ def test_pragma_twice(carecli_run: Run, project: Path) -> None:
     plan = project / "sqitch.plan"
     plan.write_text(f"%project=store\n{plan.read_text()}")
     [finding] = findings(carecli_run, project, 0)
-    assert (finding["code"], finding["line"]) == ("repeated-pragma", 3)
+    assert (finding["check"], finding["line"]) == ("repeated-pragma", 3)
 
 
 def test_bare_id(carecli_run: Run, project: Path) -> None:
@@ -170,16 +170,18 @@ def test_bare_id(carecli_run: Run, project: Path) -> None:
     plan = project / "sqitch.plan"
     plan.write_text(plan.read_text().replace("[users]", f"[users {'0' * 40}]"))
     found = findings(carecli_run, project, 0)
-    [finding] = [item for item in found if item["code"] == "bare-id"]
-    assert (finding["line"], finding["column"]) == (5, 14)
+    [finding] = [item for item in found if item["check"] == "bare-id"]
+    assert finding["line"] == 5
+    assert "(column 14)" in finding["detail"]
 
 
 def test_text(carecli_run: Run, project: Path) -> None:
-    """A finding is a line that an editor can jump to, with what would be right below it."""
+    """A finding tells what it is about, where that is, and what would be right."""
     (project / "deploy/lists.sql").unlink()
     done = carecli_run("check", cwd=project, check=1)
-    assert done.stdout.startswith('deploy/lists.sql: error: change "lists@HEAD" has no deploy')
-    assert "1 errors, 0 warnings" in done.stderr
+    assert "change lists@HEAD  [error: missing-deploy]" in done.stdout
+    assert "deploy/lists.sql" in done.stdout
+    assert "> write it; the change is on line 5 of sqitch.plan" in done.stdout
 
 
 def test_reworked_change_may_revert_by_its_former_deploy_script(
@@ -194,4 +196,4 @@ def test_reworked_change_may_revert_by_its_former_deploy_script(
         path.write_text(path.read_text().replace("users.", "users, lists@v1.").replace("1", "2"))
     (project / "revert/lists.sql").write_bytes((project / "deploy/lists@v1.sql").read_bytes())
     levels = {item["level"] for item in findings(carecli_run, project, 0)}
-    assert levels <= {"warning"}
+    assert levels == {"info"}

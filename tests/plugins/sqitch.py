@@ -152,7 +152,7 @@ def tools(peer: Callable[[str], Path], carecli_run: Run) -> Tools:
             {
                 "deploy": ("migrate", "--yes"),
                 "revert": ("rollback", "--yes"),
-                "verify": ("verify",),
+                "verify": ("verify", "--changes"),
                 "status": ("status", "--format", "json"),
                 "log": ("log", "--format", "json"),
             },
