@@ -226,6 +226,53 @@ IDENTITY = {
 }
 
 
+HANDMADE_MUTATIONS = {
+    "row security off": "alter table public.messages_v2 disable row level security",
+    "time nullable": "alter table public.messages_v2 alter column updated_at drop not null",
+    "status short": """
+        drop trigger conversations_v2_guard_block on public.conversations_v2;
+        drop policy messages_v2_insert_sender on public.messages_v2;
+        alter table public.conversations_v2 alter column status type varchar(20)
+    """,
+    "unnamed check": "alter table public.messages_v2 add check (content <> '')",
+    "named check gone": """
+        alter table public.messages_v2 drop constraint messages_v2_content_length
+    """,
+    "named check not valid": """
+        alter table public.conversations_v2
+            drop constraint conversations_v2_two_people,
+            add constraint conversations_v2_two_people check (requester_id <> helper_id) not valid
+    """,
+    "policy for everybody": """
+        alter policy messages_v2_select_participant on public.messages_v2 to public
+    """,
+    "function for everybody": """
+        grant execute on function public.send_message_v2(uuid, uuid, text) to public
+    """,
+    "function of the invoker": """
+        alter function public.send_message_v2(uuid, uuid, text) security invoker
+    """,
+    "search path open": "alter function public.get_conversation_v2(uuid, uuid) reset search_path",
+    "function twice": """
+        create function public.send_message_v2(uuid, text) returns jsonb
+        language sql security definer set search_path = '' return '{}'::jsonb
+    """,
+    "function gone": "drop function public.get_conversation_v2(uuid, uuid)",
+    "null gets through": IDENTITY["null gets through"],
+}
+
+
+@pytest.mark.parametrize("mutation", HANDMADE_MUTATIONS)
+def test_mend_handmade_schema_goes_red(
+    deployed_plan: Plan, migrated: TestDatabase, mutation: str
+) -> None:
+    """Green, one thing as it is made by hand, red."""
+    deployed_plan.run("verify", "mend_handmade_schema")
+    migrated.connect(superuser=True).execute(HANDMADE_MUTATIONS[mutation].encode())
+    with pytest.raises(psycopg.Error):
+        deployed_plan.run("verify", "mend_handmade_schema")
+
+
 @pytest.mark.parametrize("mutation", ATOMIC)
 def test_messaging_system_v2_atomic_goes_red(
     deployed_plan: Plan, migrated: TestDatabase, mutation: str
