@@ -11,6 +11,18 @@ begin;
 
 set local search_path = '';
 
+do $deployed$
+begin
+    if pg_catalog.to_regclass('public.conversations_v2') is null
+        or pg_catalog.to_regnamespace('messaging') is null
+    then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'messaging V2 is not in this database, so nothing of it can have been mended';
+    end if;
+end;
+$deployed$;
+
 do $functions$
 declare
     v_differences text;
