@@ -1,0 +1,22 @@
+"""Finds what somebody changed by hand: compares the database with what its plan makes."""
+
+from __future__ import annotations
+
+from carecli.verification.drift.building import Scratch, build_plan, open_scratch
+from carecli.verification.drift.catalogue import Catalogue, Entry, read_catalogue
+from carecli.verification.drift.comparison import Plan, compare, owned_alike, planned
+from carecli.verification.drift.finding import find_drift
+
+__all__ = [
+    "Catalogue",
+    "Entry",
+    "Plan",
+    "Scratch",
+    "build_plan",
+    "compare",
+    "find_drift",
+    "open_scratch",
+    "owned_alike",
+    "planned",
+    "read_catalogue",
+]

