@@ -99,10 +99,26 @@ declare
     v_text constant text := 'Nobody may read this in a log';
     v_answer jsonb;
     v_found text;
+    v_in_use boolean;
 begin
     -- On a standby calls answer all the same, but nothing can be recorded.
     if pg_catalog.pg_is_in_recovery() then
         return;
+    end if;
+
+    -- The maintenance locks partitions, and what is rolled back here holds its locks until then: it
+    -- is proved on a log that nobody writes yet, and never in the way of calls.
+    v_in_use := exists (
+        select
+        from messaging.rpc_events
+    );
+    if not v_in_use then
+        begin
+            lock table only messaging.rpc_events in share update exclusive mode nowait;
+        exception
+            when lock_not_available then
+                v_in_use := true;
+        end;
     end if;
 
     perform messaging.record_call(
@@ -176,6 +192,9 @@ begin
             errcode = 'assert_failure',
             message = 'a day without a partition does not go to the default one',
             detail = v_found;
+    end if;
+    if v_in_use then
+        return;
     end if;
     perform messaging.maintain_event_log();
     select logged.tableoid::pg_catalog.regclass::text

@@ -349,10 +349,6 @@ BROKEN = {
         select occurred_at, request_id, method, event, error_code, '{}'::json as entry
         from messaging.rpc_events
     """,
-    "maintenance idle": """
-        create or replace function messaging.maintain_event_log() returns jsonb
-        language sql security definer set search_path = '' return '{}'::jsonb
-    """,
 }
 
 
@@ -373,4 +369,33 @@ def test_verify_needs_no_partition(deployed_plan: Plan, migrated: TestDatabase) 
     """A database whose maintenance has been forgotten for weeks is in order."""
     for name in partitions(migrated) - {DEFAULT}:
         migrated.execute(f"drop table {name}")
+    deployed_plan.run("verify", "event_log")
+
+
+def maintain_by(database: TestDatabase, body: str) -> None:
+    """Replace the maintenance."""
+    database.execute(
+        "create or replace function messaging.maintain_event_log() returns jsonb"
+        f" language plpgsql security definer set search_path = '' as $$ begin {body} end $$"
+    )
+
+
+def test_verify_sees_an_idle_maintenance(deployed_plan: Plan, migrated: TestDatabase) -> None:
+    """As long as nobody writes the log, the maintenance is proved by running it."""
+    deployed_plan.run("verify", "event_log")
+    maintain_by(migrated, "return '{}';")
+    with pytest.raises(psycopg.errors.AssertFailure, match="partition of their day"):
+        deployed_plan.run("verify", "event_log")
+
+
+def test_verify_keeps_out_of_the_way(deployed_plan: Plan, migrated: TestDatabase) -> None:
+    """The maintenance, which locks partitions, is not proved on a log in use or beside another."""
+    maintain_by(migrated, "raise exception 'in the way';")
+    other = migrated.connect()
+    with other.transaction():
+        other.execute("lock table only messaging.rpc_events in share update exclusive mode")
+        deployed_plan.run("verify", "event_log")
+    with pytest.raises(psycopg.errors.RaiseException, match="in the way"):
+        deployed_plan.run("verify", "event_log")
+    migrated.execute(INSERT, noon(0))
     deployed_plan.run("verify", "event_log")
