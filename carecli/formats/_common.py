@@ -35,6 +35,8 @@ def summary(report: Report) -> str:
     said = [plural(count, noun) for noun, count in counts.items() if count]
     ignored = sum(part.ignored for part in report.parts)
     text = f"Findings: {', '.join(said)}" if said else "No findings"
+    if report.proves_nothing:
+        text = "Nothing was verified"
     if ignored:
         text += f"; {ignored:,} ignored"
     skipped = [part.name for part in report.parts if part.skipped is not None]

@@ -11,7 +11,6 @@ from typing import Literal
 import psycopg
 
 from carecli.errors import CarecliError, InvalidUsage, SourceError, excerpt
-from carecli.migrator.options import MigrationOptions
 from carecli.migrator.state import State
 from carecli.migrator.target import Target
 from carecli.plan import Change
@@ -87,6 +86,15 @@ class ChangeCheck:
         )
 
 
+_ATTEMPTS = 3
+_LOCK_TIMEOUT = 1_000  # milliseconds: the application must not queue behind a verification
+_IN_THE_WAY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+
+
 def check_changes(target: Target, *, since: str | None = None, to: str | None = None) -> Part:
     """Verify the deployed changes and return what was found as one part of a verification.
 
@@ -143,9 +151,7 @@ def verify_changes(
             f"{since} was deployed after {to}, so there is nothing from the one to the other",
             hint="Give the earlier change with --from and the later one with --to.",
         )
-    runner = ScriptRunner(
-        LiveSession(target.connection), lock_timeout=MigrationOptions().lock_timeout
-    )
+    runner = ScriptRunner(LiveSession(target.connection), lock_timeout=_LOCK_TIMEOUT)
     wanted = changes[first : last + 1]
     checks = [_verify(target, runner, change) for change in wanted]
     ordered = _ordered(state, _edited(target, state, checks))
@@ -205,12 +211,22 @@ def _verify(target: Target, runner: ScriptRunner, change: Change) -> ChangeCheck
         return ChangeCheck(change, "no script", f"{path} does not exist")
     try:
         script = read_script(path, variables=target.script_variables("verify"), purpose="verify")
-        runner.run_and_roll_back(script)
     except CarecliError as error:
         line = error.line if isinstance(error, SourceError) else None
         return ChangeCheck(change, "failed", error.message, error.detail, path, line)
-    except ScriptError as error:
-        return _failed(change, path, error)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            runner.run_and_roll_back(script)
+        except CarecliError as error:
+            return ChangeCheck(change, "failed", error.message, error.detail, path)
+        except ScriptError as error:
+            if not isinstance(error.cause, _IN_THE_WAY):
+                return _failed(change, path, error)
+            # What others do at this moment is no fault of the change.
+            if attempt == _ATTEMPTS:
+                raise error.cause from error
+        else:
+            break
     return ChangeCheck(change, "ok")
 
 

@@ -111,7 +111,8 @@ def _run(target: Target, check: Check, parameters: dict[str, Any]) -> Iterator[F
                 check.name, row["level"], row["object"], row["detail"], row["remediation"]
             )
     except psycopg.Error as error:
-        if error.sqlstate is None:
+        # Who holds a table for so long is no fault of the catalogue: the whole part has to wait.
+        if error.sqlstate is None or isinstance(error, psycopg.errors.LockNotAvailable):
             raise
         yield Finding(
             check.name,

@@ -101,6 +101,11 @@ class Report:
         return tuple(finding for part in self.parts for finding in part.findings)
 
     @property
+    def proves_nothing(self) -> bool:
+        """Whether a verification looked at nothing: a wrong database must not pass for sound."""
+        return self.command == "verify" and all(part.skipped is not None for part in self.parts)
+
+    @property
     def exit_code(self) -> int:
-        """Return 1 where anything has to be mended, else 0."""
-        return int(any(finding.counts for finding in self.findings))
+        """Return 1 where anything has to be mended, or nothing was verified; else 0."""
+        return int(self.proves_nothing or any(finding.counts for finding in self.findings))

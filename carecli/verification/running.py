@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from carecli.database import redact
-from carecli.errors import CarecliError
+from carecli.errors import CarecliError, LockNotAvailable
 from carecli.migrator.failure import server_fault
 from carecli.verification.findings import Part, Report
 from carecli.verification.ignoring import Pattern, leave_out
@@ -87,5 +87,6 @@ def _run(name: str, function: Callable[..., Part], target: Target) -> Part:
             detail=fault.detail,
             hint="Nothing is known about what it looks at; the other parts may run alone.",
         )
-        told.exit_code = fault.exit_code
+        locked = isinstance(error, psycopg.errors.LockNotAvailable)
+        told.exit_code = LockNotAvailable.exit_code if locked else fault.exit_code
         raise told from error

@@ -9,3 +9,5 @@ set local timezone = 'UTC';
 set local extra_float_digits = 1;
 set local bytea_output = 'hex';
 set local jit = off;
+-- A definition cannot be read while somebody holds its table for himself.
+set local lock_timeout = '5s';

@@ -172,8 +172,9 @@ def test_goes_on_after_a_failure(
 def test_nothing_deployed(
     carecli_run: Run, make_project: ProjectMaker, empty_database: TestDatabase
 ) -> None:
-    """An empty database has no finding, and no registry afterwards."""
-    text = Verify(carecli_run, make_project(*STEPS), empty_database.url).text()
+    """An empty database is not taken for a sound one, and has no registry afterwards."""
+    text = Verify(carecli_run, make_project(*STEPS), empty_database.url).text(check=1)
+    assert "Nothing was verified; not looked at: changes." in text
     assert "the database has no registry" in text
     assert "Pending: one, two, three" in text
     assert empty_database.execute("select to_regnamespace('sqitch')") == [(None,)]
@@ -303,3 +304,28 @@ def test_part_that_cannot_work(carecli_run: Run, migrated: TestDatabase) -> None
     assert done.stdout == ""
     assert "the contract part could not do its work" in done.stderr
     assert "permission denied for table pg_proc" in done.stderr
+
+
+def test_table_that_somebody_holds(verify: Verify, empty_database: TestDatabase) -> None:
+    """Who holds a table is no fault of a change: the part says that it could not look."""
+    other = empty_database.connect()
+    with other.transaction():
+        other.execute("lock table two in access exclusive mode")
+        told = verify.told(check=4)
+    assert "the changes part could not do its work" in told
+    assert "canceling statement due to lock timeout" in told
+
+
+def test_deadlock_is_tried_again(
+    carecli_run: Run, make_project: ProjectMaker, empty_database: TestDatabase
+) -> None:
+    """A script that loses to another transaction runs again, in a new one."""
+    lost_once = (
+        "do $$ begin if nextval('attempts') < 3 then"
+        " raise exception 'lost' using errcode = 'deadlock_detected'; end if; end $$;"
+    )
+    folder = make_project(Step("one", "create sequence attempts;", "", lost_once))
+    where = ("-C", folder, "-d", empty_database.url)
+    carecli_run("migrate", *where, "--no-verify", "--yes", check=0)
+    carecli_run("verify", *where, "--changes", check=0)
+    assert empty_database.execute("select last_value from attempts") == [(3,)]

@@ -163,7 +163,7 @@ def test_checks_have_a_time_limit(migrated: TestDatabase, verify: Verify) -> Non
             current_setting('lock_timeout') as detail, current_setting('search_path') as remediation
     """
     (finding,) = verify(migrated, (check(query),)).findings
-    assert (finding.object, finding.detail, finding.remediation) == ("30s", "30s", "")
+    assert (finding.object, finding.detail, finding.remediation) == ("30s", "5s", "")
 
 
 def test_settings_end_with_the_check(migrated: TestDatabase) -> None:
