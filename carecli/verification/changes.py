@@ -10,7 +10,8 @@ from typing import Literal
 
 import psycopg
 
-from carecli.errors import CarecliError, InvalidUsage, SourceError, excerpt
+from carecli.errors import CarecliError, InvalidUsage, LockNotAvailable, SourceError, excerpt
+from carecli.migrator.failure import is_retriable
 from carecli.migrator.state import State
 from carecli.migrator.target import Target
 from carecli.plan import Change
@@ -88,11 +89,6 @@ class ChangeCheck:
 
 _ATTEMPTS = 3
 _LOCK_TIMEOUT = 1_000  # milliseconds: the application must not queue behind a verification
-_IN_THE_WAY = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
 
 
 def check_changes(target: Target, *, since: str | None = None, to: str | None = None) -> Part:
@@ -138,6 +134,7 @@ def verify_changes(
 
     Raises:
         InvalidUsage: a reference means no deployed change.
+        LockNotAvailable: somebody holds a table that a script looks at.
     """
     state = target.state()
     changes = [state.change_of(row) for row in state.deployed]
@@ -220,11 +217,14 @@ def _verify(target: Target, runner: ScriptRunner, change: Change) -> ChangeCheck
         except CarecliError as error:
             return ChangeCheck(change, "failed", error.message, error.detail, path)
         except ScriptError as error:
-            if not isinstance(error.cause, _IN_THE_WAY):
+            if not is_retriable(error):
                 return _failed(change, path, error)
             # What others do at this moment is no fault of the change.
             if attempt == _ATTEMPTS:
-                raise error.cause from error
+                raise LockNotAvailable(
+                    f"{path} told nothing: {error.cause.diag.message_primary}",
+                    hint="Verify again at a quieter time.",
+                ) from error
         else:
             break
     return ChangeCheck(change, "ok")
