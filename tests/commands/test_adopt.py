@@ -115,21 +115,27 @@ def test_copy_edited_by_hand_becomes_whole(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edited", [False, True], ids=["handmade", "edited"])
+@pytest.mark.peer("sqitch")
+@pytest.mark.parametrize("start", ["platform", "base", "published fix", "half", "edited"])
 def test_nothing_at_all_is_found_afterwards(
-    edited: bool, make_by_hand: MakeByHand, run_here: Here
+    start: str, make_by_hand: MakeByHand, database: TestDatabase, tools: Tools, run_here: Here
 ) -> None:
-    """Probes and the comparison with a scratch build have nothing to say either."""
-    database = make_by_hand("base")
+    """From wherever it starts, no part of a verification has anything to say in the end."""
+    if start in ("base", "published fix", "edited"):
+        database = make_by_hand("base" if start == "edited" else start)
+    elif start == "half":
+        folder = data_directory("migrations")
+        half = read_plan(folder / "sqitch.plan").changes[6]
+        tools.sqitch.deploy(folder, database, "--to-change", half.id)
     place = ("-d", database.url)
     run_here("adopt", "-y", *place, check=0)
     run_here("migrate", "-y", *place, check=0)
-    if edited:
+    if start == "edited":
         drop_registry(database)
         database.execute((FOLDER / "edits.sql").read_text())
         run_here("adopt", "-y", *place, check=0)
         run_here("migrate", "-y", *place, check=0)
-    run_here("verify", *place, check=0)
+    assert "No findings." in run_here("verify", *place, check=0).stdout
 
 
 def test_edit_that_nothing_mends_ends_the_adoption(migrated: TestDatabase, run_here: Here) -> None:
