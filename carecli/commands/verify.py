@@ -39,7 +39,7 @@ def command(
     """Prove that the database is what the plan says, and that nobody can be somebody else.
 
     All four parts run unless some are named. Whatever they do is rolled back. Exits with 1 where
-    there is an error or a warning.
+    there is an error or a warning, or where nothing could be looked at.
 
     \b
     Lines of the file for --ignore, with an object as the report names it:
