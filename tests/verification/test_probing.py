@@ -52,6 +52,15 @@ def test_sound_database_has_no_finding(migrated: TestDatabase, probe_database: P
     assert part.checked > 500
 
 
+@pytest.mark.parametrize("strategy", ["internal", "percentage", "enabled"])
+def test_rollout_is_no_finding(
+    migrated: TestDatabase, probe_database: Probe, strategy: str
+) -> None:
+    """Whoever is on V2, only the application's server is told so of others, by design."""
+    migrated.execute("update messaging.rollout set strategy = %s, percentage = 50;", strategy)
+    assert probe_database(migrated).findings == ()
+
+
 def test_no_finding_at_any_point_of_the_plan(
     database: TestDatabase, plan: Plan, probe_database: Probe
 ) -> None:

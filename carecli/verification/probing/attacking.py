@@ -25,6 +25,9 @@ __all__ = ["Attack", "open_functions"]
 
 OUTSIDE = ("anon", "authenticated")
 
+# The application's server asks of any user in which system his conversations begin.
+_SERVICE_ASKS = ("is_messaging_v2_enabled",)
+
 
 @dataclass(slots=True)
 class Attack:
@@ -87,6 +90,8 @@ class Attack:
 
     def _may_come(self, persona: Persona, function: Function) -> bool:
         if persona.role not in function.callers or persona.part == "oneself":
+            return False
+        if persona.role == "service_role" and function.name in _SERVICE_ASKS:
             return False
         # service_role may do anything with the tables; but ours are not for it to impersonate.
         # And whoever is banned is kept out of messaging, not of the rest of the application.
