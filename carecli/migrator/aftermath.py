@@ -20,7 +20,7 @@ from carecli.resources import read_sql
 
 __all__ = ["Aftermath"]
 
-_PATIENCE = 30.0  # seconds, for a server's crash recovery or the end of a lost session
+_PATIENCE = 120.0  # seconds, for crash recovery on a slow disk or the end of a lost session
 _POLL_SECONDS = 0.2
 _COMING_UP = "the database system is"  # starting up, in recovery mode, shutting down
 

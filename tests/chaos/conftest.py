@@ -15,7 +15,7 @@ import pytest
 
 from carecli.embedded import Server
 from carecli.embedded.default import wheel_binaries
-from tests.plugins.chaos import ProjectMaker, Step
+from tests.plugins.chaos import ProjectMaker, Step, wait_for
 from tests.plugins.postgres import TestServer
 
 SEED = "CARECLI_TORTURE_SEED"
@@ -56,8 +56,20 @@ def crash_database(crash_server: Server) -> Iterator[str]:
         connection.execute(f"create database {name}")
     yield crash_server.url(name)
     crash_server.start()
+    wait_for("the end of crash recovery", lambda: accepts(crash_server), timeout=120)
     with psycopg.connect(crash_server.url(), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
+
+
+def accepts(server: Server) -> bool:
+    """Tell whether a server takes connections: in crash recovery it runs and refuses them."""
+    try:
+        psycopg.connect(server.url()).close()
+    except psycopg.OperationalError as error:
+        if "the database system is" in str(error):
+            return False
+        raise
+    return True
 
 
 def sixty_changes() -> Iterator[Step]:

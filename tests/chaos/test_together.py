@@ -102,7 +102,7 @@ def test_beside_sqitch_each_change_is_deployed_once(
         lambda: empty_database.execute("select to_regclass('public.t0') is not null") == [(True,)],
     )
     ours = [carecli_start("migrate", "-y", "-C", slow, "-d", empty_database.url) for _ in range(2)]
-    said, _ = sqitch.communicate(timeout=60)
+    said, _ = sqitch.communicate(timeout=180)
     ended = [item.finish() for item in ours]
     assert sqitch.returncode == 0, said
     assert [item.returncode for item in ended] == [0, 0], [item.stderr for item in ended]

@@ -93,7 +93,7 @@ class Background:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def finish(self, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def finish(self, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Wait for its end and return what it said."""
         out, err = self.process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(self.process.args, self.process.returncode, out, err)
@@ -130,7 +130,7 @@ def carecli_start(carecli_run: Run) -> Iterator[Start]:
             background.process.communicate()
 
 
-def wait_for(what: str, condition: Callable[[], object], *, timeout: float = 30) -> None:
+def wait_for(what: str, condition: Callable[[], object], *, timeout: float = 60) -> None:
     """Wait until a condition holds; fail, with what was waited for, where it does not in time."""
     limit = time.monotonic() + timeout
     while not condition():

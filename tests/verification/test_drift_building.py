@@ -334,7 +334,7 @@ def test_interrupted(migrated: TestDatabase, folder: Path) -> None:
     (pidfile,) = folder.glob("carecli-scratch-*/data/postmaster.pid")
     postmaster = pidfile.read_text().splitlines()[0]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode != 0
     assert list(folder.iterdir()) == []
     wait_for("its end", lambda: not Path("/proc", postmaster).exists())
