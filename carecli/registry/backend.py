@@ -108,6 +108,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
                 self._before_commit()
                 self.session.run("commit;")
             except BaseException:
+                self.registry.forget_latest()
                 self.session.roll_back()
                 raise
             finally:
@@ -117,6 +118,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         """Roll back; a lost connection has done so by itself."""
         with uninterrupted():
             self._in_transaction = False
+            self.registry.forget_latest()
             self.session.roll_back()
 
     def apply_one(self, migration: ChangeMigration, force: bool = False, mark: bool = True) -> None:

@@ -82,6 +82,7 @@ class Registry:
         self._connection = connection
         self._session = session or LiveSession(connection)
         self._committer = {"committer_name": committer.name, "committer_email": committer.email}
+        self._latest_id: str | None = None
 
     def exists(self) -> bool:
         """Return whether the registry is there, in a version that carecli knows.
@@ -213,10 +214,16 @@ class Registry:
             **self._change_parameters(change),
             "tags": _tag_names(change),
             "script_hash": script_hash,
+            "latest_id": self._latest_id,
         }
         self._session.defer_write(self._statement("record_deploy"), parameters)
+        self._latest_id = change.id
         self._record_dependencies(change, dependency_ids)
         self.record_tags(change)
+
+    def forget_latest(self) -> None:
+        """Look up anew which change is the latest: what was recorded may be rolled back."""
+        self._latest_id = None
 
     def _record_dependencies(self, change: Change, dependency_ids: dict[str, str]) -> None:
         if not change.dependencies:
@@ -238,6 +245,7 @@ class Registry:
         Raises:
             CarecliError: the change is not deployed, so somebody else has reverted it.
         """
+        self.forget_latest()
         parameters = {"change_id": change_id, **self._committer}
         rows = self._session.write(self._statement("record_revert"), parameters)
         if isinstance(self._session, LiveSession) and not rows:

@@ -1,6 +1,6 @@
 -- Record a deployed change: its row and its event, in one statement.
 -- committed_at orders the changes for sqitch and carecli alike, so it moves forward even when the
--- server's clock does not.
+-- server's clock does not. latest_id: the change with the last one; null where it is not known.
 with deployed as (
     insert into {registry}.changes (
         change_id,
@@ -28,6 +28,7 @@ with deployed as (
            %(planner_email)s
       from {registry}.changes
      where project = %(project)s
+       and (%(latest_id)s::text is null or change_id = %(latest_id)s)
     returning committed_at
 )
 insert into {registry}.events (

@@ -54,6 +54,26 @@ def test_failed_commit_leaves_no_transaction(settings: Settings) -> None:
         assert found == (None,)
 
 
+def test_rolled_back_record_orders_nothing(
+    empty_database: TestDatabase, make_project: ProjectMaker
+) -> None:
+    """A change whose record was rolled back is recorded after the one that stayed, too."""
+    project = make_project(*(Step(name, "select 1;") for name in ("one", "two")))
+    given = Settings(directory=project, database_url=empty_database.url, verbosity=-1)
+    with open_target(given) as target:
+        backend = backend_on(target)
+        one, two = target.project.plan.changes
+        with backend.transaction():
+            backend.registry.record_deploy(one, script_hash="a", dependency_ids={})
+        empty_database.execute("update sqitch.changes set committed_at = now() + '1 hour'")
+        with pytest.raises(psycopg.errors.DivisionByZero), backend.transaction():
+            backend.registry.record_deploy(two, script_hash="b", dependency_ids={})
+            backend.session.run("select 1 / 0;")
+        with backend.transaction():
+            backend.registry.record_deploy(two, script_hash="b", dependency_ids={})
+        assert [row.change for row in backend.registry.deployed()] == ["one", "two"]
+
+
 def test_lost_lock_rolls_back(settings: Settings) -> None:
     """What may not be committed is rolled back at once, not when the session ends."""
 
