@@ -9,6 +9,7 @@ import pytest
 
 from carecli.errors import CannotConnect
 from carecli.migrator.target import Target, open_target
+from carecli.plan import Change
 from carecli.registry.backend import SqitchBackend
 from carecli.registry.session import LiveSession
 from carecli.settings import Settings
@@ -24,9 +25,11 @@ def backend_on(target: Target) -> SqitchBackend:
     return backend
 
 
-def fail_in_transaction(backend: SqitchBackend) -> None:
-    """Run two statements in a transaction, the second of which fails."""
+def fail_in_transaction(backend: SqitchBackend, change: Change | None = None) -> None:
+    """Record a change and run two statements in a transaction, the second of which fails."""
     with backend.transaction():
+        if change is not None:
+            backend.registry.record_deploy(change, script_hash="b", dependency_ids={})
         backend.session.run("create table half ();")
         backend.session.run("select nope;")
 
@@ -66,9 +69,8 @@ def test_rolled_back_record_orders_nothing(
         with backend.transaction():
             backend.registry.record_deploy(one, script_hash="a", dependency_ids={})
         empty_database.execute("update sqitch.changes set committed_at = now() + '1 hour'")
-        with pytest.raises(psycopg.errors.DivisionByZero), backend.transaction():
-            backend.registry.record_deploy(two, script_hash="b", dependency_ids={})
-            backend.session.run("select 1 / 0;")
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            fail_in_transaction(backend, two)
         with backend.transaction():
             backend.registry.record_deploy(two, script_hash="b", dependency_ids={})
         assert [row.change for row in backend.registry.deployed()] == ["one", "two"]
