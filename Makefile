@@ -39,10 +39,11 @@ types: $(VENV)/.stamp-dev ## check the types
 docs: $(VENV)/.stamp-embedded ## write docs/api.md anew from a scratch database
 	@$(BIN)/python docs/generate.py $(ARGS)
 
-bench: $(VENV)/.stamp-dev ## measure carecli beside its peers, and V2 beside V1 and bare INSERTs, verify by size
+bench: $(VENV)/.stamp-dev ## measure carecli beside its peers, and V2 beside V1 and bare INSERTs, verify and metrics by size
 	@$(BIN)/python bench/peers.py $(ARGS)
 	@$(BIN)/python bench/messaging.py $(ARGS)
 	@$(BIN)/python bench/verify.py $(ARGS)
+	@$(BIN)/python bench/metrics.py $(ARGS)
 
 clean: ## remove what was made here; the embedded server's data stay (carecli db reset)
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from carecli.commands._common import database_options, format_option
+from carecli.commands._rollout_guard import guard
 from carecli.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def command() -> None:
     \b
     Examples:
       carecli rollout
-      carecli rollout set percentage:10 --reason "a week of internal use without an error"
+      carecli rollout advance --reason "a week of internal use without an error"
+      carecli rollout set percentage:10 --reason "back to a tenth while we look"
       carecli rollout rollback --reason "creations fail since 03:10"
     """
 
@@ -59,23 +61,34 @@ def command() -> None:
 @format_option("text", "json")
 @database_options
 def show(*, settings: Settings, history: int, output: str) -> None:
-    """Show the flag, the testers, and who changed the flag, when, from what to what and why.
+    """Show the flag, the testers, the gate of the next phase with what is measured now, and who
+    changed the flag, when, from what to what and why.
 
     \b
     Example:
       carecli rollout show --history 50 --format json
     """
     from carecli.project import Project
-    from carecli.rollout import read_rollout
+    from carecli.rollout import read_gate, read_rollout
 
     project = None
     if settings.target is not None:
         project = Project.load(settings.directory, target=settings.target)
     with _open(settings, project) as connection:
         found = read_rollout(connection, history=history)
+        gate = read_gate(connection)
     if found["problem"] is not None:
         click.secho(f"Warning: {found['problem']}; V2 is off", err=True, fg="yellow")
-    _print(found, output)
+    if output == "json":
+        from carecli.commands._console import print_json
+
+        print_json({**found, "gate": gate})
+        return
+    from carecli.commands._rollout_output import print_flag, print_gate, print_history
+
+    print_flag(found)
+    print_gate(gate)
+    print_history(found)
 
 
 @command.command("set")
@@ -96,6 +109,37 @@ def set_strategy(*, settings: Settings, strategy: str, reason: str, output: str)
     _change(settings, parse_strategy(strategy), reason, output)
 
 
+@command.command("advance")
+@reason_option
+@click.option("--force", is_flag=True, help="Go on where the gate does not hold, too.")
+@format_option("text", "json")
+@database_options
+def advance(*, settings: Settings, reason: str, force: bool, output: str) -> None:
+    """Go on to the next phase: disabled, internal, percentage:10, percentage:50, enabled. Only
+    where the gate of the present phase holds; what was measured stays in the history. Once
+    everybody is on V2, say whether V1 is ready to retire.
+
+    \b
+    Example:
+      carecli rollout advance --reason "three quiet days among the team"
+    """
+    from carecli.rollout import advance_rollout
+
+    project, who = _project_and_user(settings)
+    with _open(settings, project) as connection:
+        found = advance_rollout(connection, reason=reason, changed_by=who, force=force)
+    if output == "json":
+        from carecli.commands._console import print_json
+
+        print_json(found)
+        return
+    from carecli.commands._rollout_output import print_flag, print_gate
+
+    print_flag(found["rollout"])
+    if found["forced"] or not found["advanced"]:
+        print_gate(found["gate"])
+
+
 @command.command("rollback")
 @reason_option
 @format_option("text", "json")
@@ -113,18 +157,30 @@ def rollback(*, settings: Settings, reason: str, output: str) -> None:
 
 
 def _change(settings: Settings, strategy: Strategy, reason: str, output: str) -> None:
-    from carecli.config import identity
-    from carecli.project import Project
     from carecli.rollout import set_rollout
 
-    # The project says who the user is, as for the registry.
+    project, who = _project_and_user(settings)
+    with _open(settings, project) as connection:
+        found = set_rollout(connection, strategy, reason=reason, changed_by=who)
+    if output == "json":
+        from carecli.commands._console import print_json
+
+        print_json(found)
+        return
+    from carecli.commands._rollout_output import print_flag, print_history
+
+    print_flag(found)
+    print_history(found)
+
+
+def _project_and_user(settings: Settings) -> tuple[Project, str]:
+    """Return the project and, from its configuration, who the user is, as for the registry."""
+    from carecli.config import identity
+    from carecli.project import Project
+
     project = Project.load(settings.directory, target=settings.target)
     who = identity(project.config)
-    with _open(settings, project) as connection:
-        found = set_rollout(
-            connection, strategy, reason=reason, changed_by=f"{who.name} <{who.email}>"
-        )
-    _print(found, output)
+    return project, f"{who.name} <{who.email}>"
 
 
 def _open(
@@ -135,35 +191,4 @@ def _open(
     return open_database(settings, project, application_name="carecli rollout")
 
 
-def _print(found: dict[str, Any], output: str) -> None:
-    if output == "json":
-        from carecli.commands._console import print_json
-
-        print_json(found)
-        return
-    from carecli.rollout import shown
-
-    click.echo(f"Strategy: {shown(found)}")
-    if found["changed_at"] is not None:
-        click.echo(f"Changed:  {_time(found['changed_at'])} by {_clean(found['changed_by'])}")
-        click.echo(f"Reason:   {_clean(found['reason'])}")
-    click.echo(f"Testers:  {len(found['testers'])}")
-    if found["history"]:
-        click.echo("History:")
-    for change in found["history"]:
-        click.echo(
-            f"  {_time(change['changed_at'])}  {shown(change, 'old_')} -> {shown(change, 'new_')}"
-            f"  by {_clean(change['changed_by'])}: {_clean(change['reason'])}"
-        )
-
-
-def _clean(text: str) -> str:
-    """Return a text in one line, without commands for the terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def _time(text: str) -> str:
-    """Return a time of the database's JSON to the second, in UTC."""
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+command.add_command(guard)

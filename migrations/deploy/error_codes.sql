@@ -125,7 +125,12 @@ return messaging.success(
         'error_codes',
         (
             select pg_catalog.jsonb_agg(
-                pg_catalog.to_jsonb(entry)
+                pg_catalog.jsonb_build_object(
+                    'code', entry.code,
+                    'http_status', entry.http_status,
+                    'user_message', entry.user_message,
+                    'client_action', entry.client_action
+                )
                 order by entry.http_status, entry.code
             )
             from messaging.error_codes as entry

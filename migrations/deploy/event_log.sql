@@ -317,7 +317,7 @@ begin
                 -- A row on its way to the default partition, whose day was given a partition
                 -- meanwhile, is refused there; the second attempt finds the new one.
                 v_attempts := coalesce(v_attempts, 0) + 1;
-                if sqlstate <> '23514' or v_attempts = 3 then
+                if sqlstate <> '23514' or v_attempts = 10 then
                     raise log 'messaging: call % was not logged: % %',
                         p_answer ->> 'request_id', sqlstate, sqlerrm;
                     return p_answer - 'internal';
@@ -348,6 +348,7 @@ declare
     v_today constant pg_catalog.date :=
         (pg_catalog.clock_timestamp() at time zone 'UTC')::pg_catalog.date;
     v_oldest pg_catalog.date;
+    v_counted_until pg_catalog.timestamptz;
     v_last pg_catalog.date;
     v_day pg_catalog.date;
     v_from pg_catalog.text;
@@ -382,8 +383,17 @@ begin
     -- One at a time; calls go on.
     lock table only messaging.rpc_events in share update exclusive mode;
 
+    -- Where calls are rolled up, by a later change, nothing goes that is not: it stays for the next
+    -- run.
+    v_counted_until := v_oldest::pg_catalog.timestamp at time zone 'UTC';
+    if pg_catalog.to_regprocedure('messaging.roll_up_through(timestamptz)') is not null then
+        execute 'select least($1, messaging.roll_up_through($1))'
+        into v_counted_until
+        using v_counted_until;
+    end if;
+
     delete from messaging.rpc_events_default
-    where rpc_events_default.occurred_at < v_oldest::pg_catalog.timestamp at time zone 'UTC';
+    where rpc_events_default.occurred_at < v_counted_until;
     get diagnostics v_expired = row_count;
 
     for v_day in
@@ -453,7 +463,10 @@ begin
             and class.relname < 'rpc_events_' || pg_catalog.to_char(v_oldest, 'YYYYMMDD')
         order by class.relname
     loop
-        if v_postponed <> '{}' then
+        if v_postponed <> '{}'
+            or pg_catalog.to_date(pg_catalog."right"(v_name, 8), 'YYYYMMDD')
+                >= v_counted_until at time zone 'UTC'
+        then
             v_postponed := v_postponed || v_name;
             continue;
         end if;

@@ -4,7 +4,7 @@
 --     call what, back to what the plan makes. Where nobody has edited them, nothing is changed.
 -- Why: `carecli adopt` records a database without a registry, a restored copy for example, that
 --     somebody has edited by hand since it was migrated.
--- Requires: conversation_reading, conversation_status, mend_handmade_schema, v1_backfill.
+-- Requires: conversation_reading, conversation_status, mend_handmade_schema, rollout_gates, v1_backfill.
 -- Transaction: yes.
 --
 -- Rows are treated, and unknown objects are dropped, by the rules of mend_handmade_schema. Bodies

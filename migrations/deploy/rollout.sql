@@ -29,6 +29,7 @@ create table messaging.rollout (
     reason text not null,
     changed_by text not null,
     changed_at timestamptz not null default pg_catalog.clock_timestamp(),
+    figures jsonb,
     constraint rollout_pkey
         primary key (singleton),
     constraint rollout_singleton_one_row
@@ -53,6 +54,8 @@ comment on column messaging.rollout.changed_by is
     'Who last changed it.';
 comment on column messaging.rollout.changed_at is
     'When it was last changed.';
+comment on column messaging.rollout.figures is
+    'What was measured that led to the last change; null where nobody gave any.';
 
 create table messaging.rollout_history (
     id bigint generated always as identity,
@@ -63,6 +66,7 @@ create table messaging.rollout_history (
     old_percentage integer,
     new_strategy text not null,
     new_percentage integer not null,
+    figures jsonb,
     constraint rollout_history_pkey
         primary key (id)
 );
@@ -85,6 +89,8 @@ comment on column messaging.rollout_history.new_strategy is
     'To which strategy.';
 comment on column messaging.rollout_history.new_percentage is
     'To which percentage.';
+comment on column messaging.rollout_history.figures is
+    'What was measured that led to the change; null where nobody gave any.';
 
 create table messaging.internal_testers (
     user_id uuid not null,
@@ -168,6 +174,7 @@ begin
     new.changed_at := pg_catalog.clock_timestamp();
     new.changed_by := session_user;
     new.reason := 'Changed by hand, without a reason';
+    new.figures := null;
     return new;
 end;
 $function$;
@@ -202,7 +209,8 @@ begin
         old_strategy,
         old_percentage,
         new_strategy,
-        new_percentage
+        new_percentage,
+        figures
     )
     values (
         new.changed_at,
@@ -211,7 +219,8 @@ begin
         old.strategy,
         old.percentage,
         new.strategy,
-        new.percentage
+        new.percentage,
+        new.figures
     );
     return null;
 end;
@@ -436,6 +445,7 @@ return (
             'reason', flag.reason,
             'changed_by', flag.changed_by,
             'changed_at', flag.changed_at,
+            'figures', flag.figures,
             'problem', messaging.rollout_problem(),
             'testers', (
                 select
@@ -464,7 +474,8 @@ return (
                                 'old_strategy', newest.old_strategy,
                                 'old_percentage', newest.old_percentage,
                                 'new_strategy', newest.new_strategy,
-                                'new_percentage', newest.new_percentage
+                                'new_percentage', newest.new_percentage,
+                                'figures', newest.figures
                             )
                             order by newest.id desc
                         ),
@@ -479,7 +490,8 @@ return (
                         history.old_strategy,
                         history.old_percentage,
                         history.new_strategy,
-                        history.new_percentage
+                        history.new_percentage,
+                        history.figures
                     from messaging.rollout_history as history
                     order by history.id desc
                     limit greatest(p_history_limit, 0)
@@ -497,7 +509,7 @@ revoke all
     from public, anon, authenticated, service_role;
 grant execute
     on function messaging.rollout_status(integer)
-    to service_role;
+    to service_role, pg_monitor;
 
 comment on function messaging.rollout_status(integer) is
     'The flag, what is wrong with it, the testers, and its newest changes, the newest one first.';
@@ -506,7 +518,8 @@ create function messaging.set_rollout(
     p_strategy text,
     p_percentage integer,
     p_reason text,
-    p_changed_by text default session_user
+    p_changed_by text default session_user,
+    p_figures jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -560,13 +573,15 @@ begin
         strategy,
         percentage,
         reason,
-        changed_by
+        changed_by,
+        figures
     )
     values (
         p_strategy,
         v_percentage,
         v_reason,
-        v_changed_by
+        v_changed_by,
+        p_figures
     )
     on conflict on constraint rollout_pkey do update
     set
@@ -574,6 +589,7 @@ begin
         percentage = excluded.percentage,
         reason = excluded.reason,
         changed_by = excluded.changed_by,
+        figures = excluded.figures,
         -- Read under the lock, so that the history is in the order of its times.
         changed_at = greatest(
             pg_catalog.clock_timestamp(), flag.changed_at + interval '1 microsecond'
@@ -584,14 +600,15 @@ end;
 $function$;
 
 revoke all
-    on function messaging.set_rollout(text, integer, text, text)
+    on function messaging.set_rollout(text, integer, text, text, jsonb)
     from public, anon, authenticated, service_role;
 grant execute
-    on function messaging.set_rollout(text, integer, text, text)
+    on function messaging.set_rollout(text, integer, text, text, jsonb)
     to service_role;
 
-comment on function messaging.set_rollout(text, integer, text, text) is
-    'Changes the flag and writes the change, with its reason, into the history.';
+comment on function messaging.set_rollout(text, integer, text, text, jsonb) is
+    'Changes the flag and writes the change, with its reason and what was measured, into the '
+    'history.';
 
 create function messaging.add_internal_tester(
     p_user_id uuid,

@@ -64,7 +64,7 @@ $data_loss$;
 
 drop function messaging.remove_internal_tester(uuid);
 drop function messaging.add_internal_tester(uuid, text, text);
-drop function messaging.set_rollout(text, integer, text, text);
+drop function messaging.set_rollout(text, integer, text, text, jsonb);
 drop function messaging.rollout_status(integer);
 drop function messaging.rollout_problem();
 drop function public.is_messaging_v2_enabled(uuid);

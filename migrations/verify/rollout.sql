@@ -74,7 +74,12 @@ begin
             ('percentage', 100, true),
             ('enabled', null, true)
     loop
-        perform messaging.set_rollout(v_strategy, v_percentage, 'verify ' || v_strategy);
+        perform messaging.set_rollout(
+            v_strategy,
+            v_percentage,
+            'verify ' || v_strategy,
+            p_figures => pg_catalog.to_jsonb(v_expected)
+        );
         if messaging.is_v2_enabled(v_user) is distinct from v_expected
             or messaging.is_v2_enabled(null)
         then
@@ -88,12 +93,16 @@ begin
                 );
         end if;
 
-        select history.new_strategy || ' ' || history.reason
+        select pg_catalog.concat_ws(
+            ' ', history.new_strategy, history.reason, history.figures
+        )
         into v_newest
         from messaging.rollout_history as history
         order by history.id desc
         limit 1;
-        if v_newest is distinct from v_strategy || ' verify ' || v_strategy then
+        if v_newest is distinct from pg_catalog.format(
+            '%1$s verify %1$s %2$s', v_strategy, pg_catalog.to_jsonb(v_expected)
+        ) then
             raise exception using
                 errcode = 'assert_failure',
                 message = 'a change of the flag is not in its history: ' || v_strategy;
@@ -235,7 +244,8 @@ begin
             ('authenticated on public.is_messaging_v2_enabled(uuid)', 'EXECUTE'),
             ('service_role on public.is_messaging_v2_enabled(uuid)', 'EXECUTE'),
             ('service_role on messaging.rollout_status(integer)', 'EXECUTE'),
-            ('service_role on messaging.set_rollout(text,integer,text,text)', 'EXECUTE'),
+            ('pg_monitor on messaging.rollout_status(integer)', 'EXECUTE'),
+            ('service_role on messaging.set_rollout(text,integer,text,text,jsonb)', 'EXECUTE'),
             ('service_role on messaging.add_internal_tester(uuid,text,text)', 'EXECUTE'),
             ('service_role on messaging.remove_internal_tester(uuid)', 'EXECUTE')
     ) as expected (object, definition)
@@ -258,7 +268,7 @@ begin
                 'public.is_messaging_v2_enabled(uuid)'::pg_catalog.regprocedure,
                 'messaging.rollout_problem()'::pg_catalog.regprocedure,
                 'messaging.rollout_status(integer)'::pg_catalog.regprocedure,
-                'messaging.set_rollout(text,integer,text,text)'::pg_catalog.regprocedure,
+                'messaging.set_rollout(text,integer,text,text,jsonb)'::pg_catalog.regprocedure,
                 'messaging.add_internal_tester(uuid,text,text)'::pg_catalog.regprocedure,
                 'messaging.remove_internal_tester(uuid)'::pg_catalog.regprocedure
             )
@@ -277,7 +287,7 @@ begin
         left join pg_catalog.pg_roles as role
             on role.oid = entry.grantee
         where entry.grantee = 0
-            or role.rolname in ('anon', 'authenticated', 'service_role')
+            or role.rolname in ('anon', 'authenticated', 'service_role', 'pg_monitor')
         group by
             role.rolname,
             thing.name
@@ -297,7 +307,7 @@ begin
     where routine.oid in (
             'public.is_messaging_v2_enabled(uuid)'::pg_catalog.regprocedure,
             'messaging.rollout_status(integer)'::pg_catalog.regprocedure,
-            'messaging.set_rollout(text,integer,text,text)'::pg_catalog.regprocedure,
+            'messaging.set_rollout(text,integer,text,text,jsonb)'::pg_catalog.regprocedure,
             'messaging.add_internal_tester(uuid,text,text)'::pg_catalog.regprocedure,
             'messaging.remove_internal_tester(uuid)'::pg_catalog.regprocedure
     )

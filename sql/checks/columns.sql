@@ -132,6 +132,7 @@ with expected (since, relation, name, type, nullability, filled_with) as (
             'rollout', 'messaging.rollout', 'changed_at', 'timestamp with time zone', 'not null',
             'clock_timestamp()'
         ),
+        ('rollout', 'messaging.rollout', 'figures', 'jsonb', 'null', null),
         (
             'rollout', 'messaging.rollout_history', 'id', 'bigint', 'not null',
             'generated always as identity'
@@ -146,6 +147,7 @@ with expected (since, relation, name, type, nullability, filled_with) as (
         ('rollout', 'messaging.rollout_history', 'old_percentage', 'integer', 'null', null),
         ('rollout', 'messaging.rollout_history', 'new_strategy', 'text', 'not null', null),
         ('rollout', 'messaging.rollout_history', 'new_percentage', 'integer', 'not null', null),
+        ('rollout', 'messaging.rollout_history', 'figures', 'jsonb', 'null', null),
         ('limits', 'messaging.limits', 'action', 'text', 'not null', null),
         ('limits', 'messaging.limits', 'maximum', 'integer', 'not null', null),
         ('limits', 'messaging.limits', 'period', 'interval', 'not null', null),
@@ -273,7 +275,115 @@ with expected (since, relation, name, type, nullability, filled_with) as (
         (
             'v1_backfill', 'messaging.v1_backfill_progress', 'finished_at',
             'timestamp with time zone', 'null', null
-        )
+        ),
+        (
+            'call_rollups', 'messaging.connection_samples', 'sampled_at',
+            'timestamp with time zone', 'not null', null
+        ),
+        ('call_rollups', 'messaging.connection_samples', 'failures', 'bigint', 'not null', null),
+        (
+            'call_rollups', 'messaging.connection_samples', 'counting_since',
+            'timestamp with time zone', 'null', null
+        ),
+        ('call_rollups', 'messaging.rollup_state', 'id', 'boolean', 'not null', 'true'),
+        (
+            'call_rollups', 'messaging.rollup_state', 'rolled_up_until', 'timestamp with time zone',
+            'not null', '''-infinity''::timestamp with time zone'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'minutes_since', 'timestamp with time zone',
+            'not null', '''-infinity''::timestamp with time zone'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'clock', 'timestamp with time zone',
+            'not null', '''-infinity''::timestamp with time zone'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'moment_at', 'timestamp with time zone',
+            'null', null
+        ),
+        ('call_rollups', 'messaging.rollup_state', 'moment_writers', 'text[]', 'null', null),
+        ('call_rollups', 'messaging.rollup_state', 'minute_days', 'integer', 'not null', '35'),
+        ('call_rollups', 'messaging.rollup_state', 'hour_days', 'integer', 'not null', '400'),
+        (
+            'call_rollups', 'messaging.rpc_hour_latencies', 'hour', 'timestamp with time zone',
+            'not null', null
+        ),
+        ('call_rollups', 'messaging.rpc_hour_latencies', 'method', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hour_latencies', 'version', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hour_latencies', 'buckets', 'integer[]', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hour_latencies', 'calls', 'bigint[]', 'not null', null),
+        (
+            'call_rollups', 'messaging.rpc_hours', 'hour', 'timestamp with time zone', 'not null',
+            null
+        ),
+        ('call_rollups', 'messaging.rpc_hours', 'method', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hours', 'version', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hours', 'event', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hours', 'error_code', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_hours', 'calls', 'bigint', 'not null', null),
+        (
+            'call_rollups', 'messaging.rpc_hours', 'duration_ms_max', 'double precision',
+            'not null', null
+        ),
+        (
+            'call_rollups', 'messaging.rpc_minutes', 'minute', 'timestamp with time zone',
+            'not null', null
+        ),
+        ('call_rollups', 'messaging.rpc_minutes', 'method', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_minutes', 'version', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_minutes', 'event', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_minutes', 'error_code', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_minutes', 'calls', 'bigint', 'not null', null),
+        (
+            'call_rollups', 'messaging.rpc_minutes', 'duration_ms_max', 'double precision',
+            'not null', null
+        ),
+        ('call_rollups', 'messaging.rpc_totals', 'method', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_totals', 'version', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_totals', 'event', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_totals', 'error_code', 'text', 'not null', null),
+        ('call_rollups', 'messaging.rpc_totals', 'calls', 'bigint', 'not null', null),
+        (
+            'monitoring', 'messaging.error_codes', 'attributed_to', 'text', 'not null',
+            '''messaging''::text'
+        ),
+        ('alert_rules', 'messaging.alert_rules', 'name', 'text', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'severity', 'text', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'metric', 'text', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'comparison', 'text', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'threshold', 'double precision', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'time_window', 'interval', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'minimum_sample', 'bigint', 'not null', null),
+        ('alert_rules', 'messaging.alert_rules', 'action', 'text', 'not null', null),
+        (
+            'alert_rules', 'messaging.alert_rules', 'rollback_trigger', 'boolean', 'not null',
+            'false'
+        ),
+        ('alert_rules', 'messaging.alert_rules', 'data_expected', 'boolean', 'not null', 'false'),
+        ('alert_rules', 'messaging.alert_rules', 'enabled', 'boolean', 'not null', 'true'),
+        ('alert_rules', 'messaging.alert_rules', 'changed_by', 'text', 'null', null),
+        (
+            'alert_rules', 'messaging.alert_rules', 'changed_at', 'timestamp with time zone',
+            'null', null
+        ),
+        ('rollout_gates', 'messaging.rollout_gates', 'strategy', 'text', 'not null', null),
+        ('rollout_gates', 'messaging.rollout_gates', 'percentage', 'integer', 'not null', null),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'minimum_success_rate',
+            'double precision', 'null', null
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'maximum_error_rate', 'double precision',
+            'null', null
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'maximum_p95_seconds', 'double precision',
+            'null', null
+        ),
+        ('rollout_gates', 'messaging.rollout_gates', 'minimum_attempts', 'bigint', 'null', null),
+        ('rollout_gates', 'messaging.rollout_gates', 'minimum_age', 'interval', 'null', null),
+        ('rollout_gates', 'messaging.rollout_gates', 'minimum_v1_free', 'interval', 'null', null)
 ),
 
 in_force as (

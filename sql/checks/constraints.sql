@@ -218,6 +218,135 @@ with expected (since, relation, name, definition) as (
             'v1_backfill', 'messaging.v1_backfill_progress', 'v1_backfill_progress_place',
             'CHECK ((((message_id IS NULL) = (message_created_at IS NULL)) AND ((message_id IS '
             'NULL) OR (conversation_id IS NOT NULL))))'
+        ),
+        (
+            'call_rollups', 'messaging.connection_samples', 'connection_samples_pkey',
+            'PRIMARY KEY (sampled_at)'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'rollup_state_hour_days_range',
+            'CHECK (((hour_days >= minute_days) AND (hour_days <= 3650)))'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'rollup_state_minute_days_range',
+            'CHECK (((minute_days >= 2) AND (minute_days <= 3650)))'
+        ),
+        (
+            'call_rollups', 'messaging.rollup_state', 'rollup_state_moment_has_writers',
+            'CHECK (((moment_at IS NULL) = (moment_writers IS NULL)))'
+        ),
+        ('call_rollups', 'messaging.rollup_state', 'rollup_state_one_row', 'CHECK (id)'),
+        ('call_rollups', 'messaging.rollup_state', 'rollup_state_pkey', 'PRIMARY KEY (id)'),
+        (
+            'call_rollups', 'messaging.rpc_hour_latencies', 'rpc_hour_latencies_pkey',
+            'PRIMARY KEY (hour, method, version)'
+        ),
+        (
+            'call_rollups', 'messaging.rpc_hour_latencies', 'rpc_hour_latencies_same_length',
+            'CHECK ((cardinality(buckets) = cardinality(calls)))'
+        ),
+        (
+            'call_rollups', 'messaging.rpc_hours', 'rpc_hours_pkey',
+            'PRIMARY KEY (hour, method, version, event, error_code)'
+        ),
+        (
+            'call_rollups', 'messaging.rpc_minutes', 'rpc_minutes_pkey',
+            'PRIMARY KEY (minute, method, version, event, error_code)'
+        ),
+        (
+            'call_rollups', 'messaging.rpc_totals', 'rpc_totals_pkey',
+            'PRIMARY KEY (method, version, event, error_code)'
+        ),
+        (
+            'monitoring', 'messaging.error_codes', 'error_codes_attributed_to_known',
+            'CHECK ((attributed_to = ANY (ARRAY[''caller''::text, ''messaging''::text])))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_action_length',
+            'CHECK (((char_length(action) >= 1) AND (char_length(action) <= 1000)))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_comparison_known',
+            'CHECK ((comparison = ANY (ARRAY[''<''::text, ''>''::text])))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_minimum_sample_range',
+            'CHECK ((minimum_sample >= 1))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_name_form',
+            'CHECK ((name ~ ''^[a-z][a-z0-9_]{0,62}$''::text))'
+        ),
+        ('alert_rules', 'messaging.alert_rules', 'alert_rules_pkey', 'PRIMARY KEY (name)'),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_severity_known',
+            'CHECK ((severity = ANY (ARRAY[''critical''::text, ''warning''::text, '
+            '''info''::text])))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_threshold_can_be_passed',
+            'CHECK ((((comparison = ''>''::text) OR (threshold > (0)::double precision)) AND '
+            '((comparison = ''<''::text) OR (threshold < (1)::double precision) OR '
+            '(messaging.metric_unit(metric) <> ''share''::text))))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_threshold_range',
+            'CHECK (((threshold >= (0)::double precision) AND '
+            '(threshold < ''Infinity''::double precision)))'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_time_window_range',
+            'CHECK (((time_window > ''00:00:00''::interval) AND '
+            '(time_window <= ''30 days''::interval)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_asks_something',
+            'CHECK ((num_nonnulls(minimum_success_rate, maximum_error_rate, maximum_p95_seconds, '
+            'minimum_attempts, minimum_age, minimum_v1_free) > 0))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_maximum_error_rate_range',
+            'CHECK (((maximum_error_rate > (0)::double precision) AND (maximum_error_rate <= '
+            '(1)::double precision)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_maximum_p95_seconds_range',
+            'CHECK (((maximum_p95_seconds > (0)::double precision) AND (maximum_p95_seconds <= '
+            '(3600)::double precision)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_minimum_age_range',
+            'CHECK (((minimum_age >= ''00:00:01''::interval) AND (minimum_age <= ''3650 '
+            'days''::interval)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_minimum_attempts_range',
+            'CHECK (((minimum_attempts >= 1) AND (minimum_attempts <= 1000000000)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_minimum_success_rate_range',
+            'CHECK (((minimum_success_rate >= (0)::double precision) AND (minimum_success_rate < '
+            '(1)::double precision)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_minimum_v1_free_range',
+            'CHECK (((minimum_v1_free >= ''00:00:01''::interval) AND (minimum_v1_free <= ''3650 '
+            'days''::interval)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates',
+            'rollout_gates_minimum_v1_free_when_enabled',
+            'CHECK (((minimum_v1_free IS NULL) OR (strategy = ''enabled''::text)))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_phase_known',
+            'CHECK ((((strategy = ''internal''::text) AND (percentage = 0)) OR ((strategy = '
+            '''percentage''::text) AND ((percentage >= 1) AND (percentage <= 99))) OR ((strategy = '
+            '''enabled''::text) AND (percentage = 100))))'
+        ),
+        (
+            'rollout_gates', 'messaging.rollout_gates', 'rollout_gates_pkey',
+            'PRIMARY KEY (strategy, percentage)'
         )
 ),
 

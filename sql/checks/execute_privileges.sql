@@ -23,8 +23,9 @@ with expected (since, signature, grantee) as (
         ('event_log', 'messaging.maintain_event_log()', 'service_role'),
         ('rollout', 'messaging.add_internal_tester(uuid,text,text)', 'service_role'),
         ('rollout', 'messaging.remove_internal_tester(uuid)', 'service_role'),
+        ('rollout', 'messaging.rollout_status(integer)', 'pg_monitor'),
         ('rollout', 'messaging.rollout_status(integer)', 'service_role'),
-        ('rollout', 'messaging.set_rollout(text,integer,text,text)', 'service_role'),
+        ('rollout', 'messaging.set_rollout(text,integer,text,text,jsonb)', 'service_role'),
         ('rollout', 'public.is_messaging_v2_enabled(uuid)', 'authenticated'),
         ('rollout', 'public.is_messaging_v2_enabled(uuid)', 'service_role'),
         ('limits', 'messaging.set_limit(text,integer,interval)', 'service_role'),
@@ -63,7 +64,101 @@ with expected (since, signature, grantee) as (
         ('merged_reading', 'public.list_conversations(integer,integer)', 'authenticated'),
         ('v1_backfill', 'messaging.backfill_conversations(integer,boolean)', 'service_role'),
         ('v1_backfill', 'messaging.backfill_progress()', 'service_role'),
-        ('v1_backfill', 'messaging.reconcile_backfill(timestamp with time zone)', 'service_role')
+        ('v1_backfill', 'messaging.reconcile_backfill(timestamp with time zone)', 'service_role'),
+        ('call_rollups', 'messaging.roll_up(timestamp with time zone)', 'service_role'),
+        ('monitoring', 'messaging.active_conversations()', 'pg_monitor'),
+        ('monitoring', 'messaging.active_conversations()', 'service_role'),
+        (
+            'monitoring', 'messaging.adoption(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring', 'messaging.adoption(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'monitoring', 'messaging.completion(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring', 'messaging.completion(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        ('monitoring', 'messaging.creation_calls()', 'pg_monitor'),
+        ('monitoring', 'messaging.creation_calls()', 'service_role'),
+        (
+            'monitoring',
+            'messaging.creation_success(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring',
+            'messaging.creation_success(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'monitoring',
+            'messaging.error_shares(timestamp with time zone,timestamp with time zone,boolean)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring',
+            'messaging.error_shares(timestamp with time zone,timestamp with time zone,boolean)',
+            'service_role'
+        ),
+        ('monitoring', 'messaging.errors_total()', 'pg_monitor'),
+        ('monitoring', 'messaging.errors_total()', 'service_role'),
+        ('monitoring', 'messaging.initial_messages()', 'pg_monitor'),
+        ('monitoring', 'messaging.initial_messages()', 'service_role'),
+        (
+            'monitoring', 'messaging.latencies(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring', 'messaging.latencies(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'monitoring',
+            'messaging.measure(text,timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring',
+            'messaging.measure(text,timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'monitoring',
+            'messaging.messages_daily(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'monitoring',
+            'messaging.messages_daily(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'alert_rules',
+            'messaging.evaluate_alerts(timestamp with time zone,timestamp with time zone)',
+            'pg_monitor'
+        ),
+        (
+            'alert_rules',
+            'messaging.evaluate_alerts(timestamp with time zone,timestamp with time zone)',
+            'service_role'
+        ),
+        (
+            'alert_rules',
+            'messaging.set_alert_rule(text,double precision,interval,bigint,boolean,text,text,'
+            'text,text,boolean,boolean)',
+            'service_role'
+        ),
+        ('rollout_gates', 'messaging.advance_rollout(text,text,boolean)', 'service_role'),
+        ('rollout_gates', 'messaging.guard_rollout(text)', 'service_role'),
+        ('rollout_gates', 'messaging.rollout_gate()', 'pg_monitor'),
+        ('rollout_gates', 'messaging.rollout_gate()', 'service_role'),
+        ('rollout_gates', 'messaging.set_rollout_gate(text,text,text)', 'service_role')
 ),
 
 functions as (

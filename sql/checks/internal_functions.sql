@@ -76,8 +76,8 @@ with expected (since, until, signature, result, volatility, security) as (
         ('rollout', null, 'messaging.rollout_problem()', 'text', 'stable', 'invoker'),
         ('rollout', null, 'messaging.rollout_status(integer)', 'jsonb', 'stable', 'definer'),
         (
-            'rollout', null, 'messaging.set_rollout(text,integer,text,text)', 'jsonb', 'volatile',
-            'definer'
+            'rollout', null, 'messaging.set_rollout(text,integer,text,text,jsonb)', 'jsonb',
+            'volatile', 'definer'
         ),
         ('limits', null, 'messaging.admit(text,uuid,text)', 'jsonb', 'volatile', 'invoker'),
         ('limits', null, 'messaging.admit_message(text,uuid)', 'jsonb', 'volatile', 'invoker'),
@@ -320,6 +320,165 @@ with expected (since, until, signature, result, volatility, security) as (
         (
             'v1_backfill', null, 'messaging.v1_reads_between(uuid,uuid)', 'setof record', 'stable',
             'invoker'
+        ),
+        (
+            'call_rollups', null, 'messaging.bucket_duration(integer)', 'double precision',
+            'immutable', 'invoker'
+        ),
+        (
+            'call_rollups', null,
+            'messaging.call_counts(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        (
+            'call_rollups', null,
+            'messaging.call_durations(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        ('call_rollups', null, 'messaging.event_log_writers()', 'text[]', 'stable', 'invoker'),
+        (
+            'call_rollups', null, 'messaging.forget_rollups(messaging.rollup_state)',
+            'timestamp with time zone', 'volatile', 'invoker'
+        ),
+        (
+            'call_rollups', null, 'messaging.roll_up(timestamp with time zone)', 'jsonb',
+            'volatile', 'definer'
+        ),
+        (
+            'call_rollups', null,
+            'messaging.roll_up_as_of(timestamp with time zone,timestamp with time zone)', 'jsonb',
+            'volatile', 'invoker'
+        ),
+        (
+            'call_rollups', null,
+            'messaging.roll_up_calls(timestamp with time zone,timestamp with time zone)', 'bigint',
+            'volatile', 'invoker'
+        ),
+        (
+            'call_rollups', null, 'messaging.roll_up_through(timestamp with time zone)',
+            'timestamp with time zone', 'volatile', 'invoker'
+        ),
+        (
+            'call_rollups', null, 'messaging.sample_connections(timestamp with time zone)', 'void',
+            'volatile', 'invoker'
+        ),
+        (
+            'call_rollups', null,
+            'messaging.whole_edge(timestamp with time zone,text,timestamp with time zone)',
+            'timestamp with time zone', 'stable', 'invoker'
+        ),
+        ('monitoring', null, 'messaging.active_conversations()', 'bigint', 'stable', 'definer'),
+        (
+            'monitoring', null,
+            'messaging.adoption(timestamp with time zone,timestamp with time zone)', 'setof record',
+            'stable', 'definer'
+        ),
+        (
+            'monitoring', null,
+            'messaging.adoption_of_rollout(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        (
+            'monitoring', null,
+            'messaging.completion(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        (
+            'monitoring', null,
+            'messaging.connection_failures(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        ('monitoring', null, 'messaging.connections_used()', 'setof record', 'stable', 'invoker'),
+        ('monitoring', null, 'messaging.creation_calls()', 'setof record', 'stable', 'definer'),
+        (
+            'monitoring', null,
+            'messaging.creation_success(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        (
+            'monitoring', null,
+            'messaging.error_shares(timestamp with time zone,timestamp with time zone,boolean)',
+            'setof record', 'stable', 'definer'
+        ),
+        ('monitoring', null, 'messaging.errors_total()', 'setof record', 'stable', 'definer'),
+        ('monitoring', null, 'messaging.initial_messages()', 'setof record', 'stable', 'definer'),
+        (
+            'monitoring', null,
+            'messaging.latencies(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        (
+            'monitoring', null,
+            'messaging.measure(text,timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        (
+            'monitoring', null,
+            'messaging.messages_daily(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        ('monitoring', null, 'messaging.rollout_phases()', 'setof record', 'stable', 'invoker'),
+        (
+            'monitoring', null,
+            'messaging.v1_after_full_rollout(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        (
+            'monitoring', null,
+            'messaging.v1_creations(timestamp with time zone,timestamp with time zone)',
+            'setof timestamp with time zone', 'stable', 'invoker'
+        ),
+        (
+            'alert_rules', null,
+            'messaging.evaluate_alerts(timestamp with time zone,timestamp with time zone)',
+            'setof record', 'stable', 'definer'
+        ),
+        (
+            'alert_rules', null,
+            'messaging.measure_without_waiting(text,timestamp with time zone,timestamp with time '
+            'zone)',
+            'setof record', 'stable', 'invoker'
+        ),
+        ('alert_rules', null, 'messaging.metric_unit(text)', 'text', 'immutable', 'invoker'),
+        (
+            'alert_rules', null, 'messaging.note_alert_rule_author()', 'trigger', 'volatile',
+            'invoker'
+        ),
+        (
+            'alert_rules', null,
+            'messaging.set_alert_rule(text,double precision,interval,bigint,boolean,text,text,'
+            'text,text,boolean,boolean)',
+            'jsonb', 'volatile', 'definer'
+        ),
+        (
+            'rollout_gates', null, 'messaging.advance_rollout(text,text,boolean)', 'jsonb',
+            'volatile', 'definer'
+        ),
+        (
+            'rollout_gates', null, 'messaging.gate_condition_text(jsonb)', 'text', 'stable',
+            'invoker'
+        ),
+        (
+            'rollout_gates', null,
+            'messaging.gate_conditions(text,integer,timestamp with time zone,timestamp with time '
+            'zone)',
+            'jsonb', 'stable', 'invoker'
+        ),
+        (
+            'rollout_gates', null, 'messaging.guard_rollout(text)', 'jsonb', 'volatile', 'definer'
+        ),
+        (
+            'rollout_gates', null, 'messaging.measure_gate(timestamp with time zone)', 'jsonb',
+            'stable', 'invoker'
+        ),
+        ('rollout_gates', null, 'messaging.rollout_gate()', 'jsonb', 'stable', 'definer'),
+        (
+            'rollout_gates', null, 'messaging.rollout_phase(text,integer)', 'text', 'immutable',
+            'invoker'
+        ),
+        (
+            'rollout_gates', null, 'messaging.set_rollout_gate(text,text,text)', 'void',
+            'volatile', 'definer'
         )
 ),
 

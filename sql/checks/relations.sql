@@ -23,7 +23,15 @@ with expected (since, kind, name) as (
         ('conversation_reading', 'type', 'messaging.message'),
         ('send_message', 'table', 'messaging.client_messages'),
         ('v1_backfill', 'table', 'messaging.v1_backfill_conversations'),
-        ('v1_backfill', 'table', 'messaging.v1_backfill_progress')
+        ('v1_backfill', 'table', 'messaging.v1_backfill_progress'),
+        ('call_rollups', 'table', 'messaging.connection_samples'),
+        ('call_rollups', 'table', 'messaging.rollup_state'),
+        ('call_rollups', 'table', 'messaging.rpc_hour_latencies'),
+        ('call_rollups', 'table', 'messaging.rpc_hours'),
+        ('call_rollups', 'table', 'messaging.rpc_minutes'),
+        ('call_rollups', 'table', 'messaging.rpc_totals'),
+        ('alert_rules', 'table', 'messaging.alert_rules'),
+        ('rollout_gates', 'table', 'messaging.rollout_gates')
 ),
 
 actual as (

@@ -4,7 +4,8 @@
 -- Silent: before the change that grants it is deployed; about superusers and members of the owner.
 with expected (since, grantee, privilege) as (
     values
-        ('error_codes', 'service_role', 'USAGE')
+        ('error_codes', 'service_role', 'USAGE'),
+        ('monitoring', 'pg_monitor', 'USAGE')
 ),
 
 actual as (

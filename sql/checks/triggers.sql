@@ -70,6 +70,12 @@ with expected (since, relation, name, definition) as (
             'CREATE TRIGGER conversations_v2_guard_block BEFORE UPDATE OF status, blocked_by ON '
             'public.conversations_v2 FOR EACH ROW WHEN (((old.status = ''blocked''::text) OR '
             '(new.status = ''blocked''::text))) EXECUTE FUNCTION messaging.guard_block()'
+        ),
+        (
+            'alert_rules', 'messaging.alert_rules', 'alert_rules_note_author',
+            'CREATE TRIGGER alert_rules_note_author BEFORE INSERT OR UPDATE ON '
+            'messaging.alert_rules FOR EACH ROW EXECUTE FUNCTION '
+            'messaging.note_alert_rule_author()'
         )
 ),
 

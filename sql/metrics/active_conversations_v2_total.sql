@@ -5,6 +5,4 @@
 -- labels:
 -- window: now
 -- target:
-select pg_catalog.count(*) as value
-from public.conversations_v2 as conversation
-where conversation.status = 'active';
+select messaging.active_conversations() as value;

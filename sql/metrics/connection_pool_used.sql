@@ -4,7 +4,7 @@
 -- type: gauge
 -- labels: state
 -- window: now
--- target: share of total < 0.80
+-- target: share < 0.80
 with place as (
     select
         pg_catalog.current_setting('max_connections')::numeric

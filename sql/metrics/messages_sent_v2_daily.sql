@@ -5,18 +5,10 @@
 -- labels: day
 -- window: 7 days
 -- target:
-with sent (created_at) as (
-    select message.created_at
-    from public.messages_v2 as message
-    where message.created_at >= pg_catalog.now() - %(window)s::interval
-    union all
-    select conversation.created_at
-    from public.conversations_v2 as conversation
-    where conversation.created_at >= pg_catalog.now() - %(window)s::interval
-)
 select
-    (sent.created_at at time zone 'UTC')::date as day,
-    pg_catalog.count(*) as value
-from sent
-group by day
-order by day desc;
+    sent.day,
+    sent.messages as value
+from messaging.messages_daily(
+    %(until)s::timestamptz - %(window)s::interval, %(until)s::timestamptz
+) as sent
+order by sent.day desc;

@@ -108,7 +108,7 @@ def test_copy_edited_by_hand_becomes_whole(
     drop_registry(migrated)
     migrated.execute(edit)
     said = run_here("adopt", "-y", "-d", migrated.url, check=0).stdout
-    assert recorded(migrated)[-1] in ("v1_backfill", "mend_hand_edits"), said
+    assert recorded(migrated)[-1] in ("rollout_gates", "mend_hand_edits"), said
     run_here("migrate", "-y", "-d", migrated.url, check=0)
     assert catalogue_of(migrated) ^ before == set()
     assert migrated.execute("select id::text, status from conversations_v2") == [(key, "active")]

@@ -44,7 +44,8 @@ def test_shows_by_default(rollout: Rollout) -> None:
     """Without a subcommand it shows the flag and its history, and says nothing else."""
     text = rollout().stdout
     assert text.startswith("Strategy: disabled\nChanged:  ")
-    assert "Reason:   Deployed; nobody is on V2 yet\nTesters:  0\nHistory:\n  " in text
+    assert "Reason:   Deployed; nobody is on V2 yet\nTesters:  0\n" in text
+    assert "Gate:     disabled -> internal asks nothing\nHistory:\n  " in text
     assert "  nothing -> disabled  by " in text
     assert rollout("show").stdout == text
 
@@ -61,9 +62,11 @@ def test_shows_json_with_stable_fields(
         "reason",
         "changed_by",
         "changed_at",
+        "figures",
         "problem",
         "testers",
         "history",
+        "gate",
     }
     assert (found["strategy"], found["percentage"], found["problem"]) == ("disabled", 0, None)
     assert [tester["user_id"] for tester in found["testers"]] == [str(people.ben)]
@@ -76,6 +79,7 @@ def test_shows_json_with_stable_fields(
         "old_percentage",
         "new_strategy",
         "new_percentage",
+        "figures",
     }
 
 
@@ -207,10 +211,10 @@ def test_history_can_be_longer_or_left_out(rollout: Rollout) -> None:
 
 
 def test_help_promises_no_more_than_there_is(carecli_run: Run) -> None:
-    """The group lists its three subcommands."""
+    """The group lists its subcommands."""
     text = carecli_run("rollout", "--help", check=0).stdout
     commands = [line.split()[0] for line in text.partition("Commands:\n")[2].splitlines()]
-    assert commands == ["rollback", "set", "show"]
+    assert commands == ["advance", "guard", "rollback", "set", "show"]
     assert "Example" in text
 
 

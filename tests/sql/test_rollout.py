@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -239,6 +240,22 @@ def test_history_says_who_when_what_and_why(flag: TestDatabase) -> None:
     ) == [(0,)]
 
 
+def test_history_keeps_what_was_measured(flag: TestDatabase) -> None:
+    """The figures of a change stay with it; a later change, by function or by hand, has its own."""
+    figures = {"rule": "creation_success", "value": 0.79}
+    flag.execute(
+        "select messaging.set_rollout('internal', null, 'x', 'Ada', %s)", json.dumps(figures)
+    )
+    ((answer,),) = flag.execute("select messaging.rollout_status()")
+    assert answer["figures"] == figures
+    flag.execute("update messaging.rollout set strategy = 'enabled'")
+    flag.execute("select messaging.set_rollout('disabled', null, 'x', p_figures => '[1]')")
+    switch(flag, "internal")
+    ((answer,),) = flag.execute("select messaging.rollout_status()")
+    assert answer["figures"] is None
+    assert [change["figures"] for change in answer["history"]] == [None, [1], None, figures, None]
+
+
 def test_change_by_hand_is_in_the_history(flag: TestDatabase) -> None:
     """Whoever updates the row is named, and that no reason was given."""
     flag.execute("update messaging.rollout set strategy = 'enabled'")
@@ -424,6 +441,15 @@ BREAKAGES = {
         language sql as 'select true'
     """,
     "no history": "drop trigger rollout_keep_history on messaging.rollout",
+    "figures lost": """
+        do $do$
+        begin
+            execute replace(
+                pg_get_functiondef('messaging.keep_rollout_history()'::regprocedure),
+                'new.figures', 'null'
+            );
+        end $do$
+    """,
     "history open": "drop trigger rollout_history_refuse_loss on messaging.rollout_history",
     "guard asleep": "alter table messaging.rollout disable trigger rollout_refuse_loss",
     "guard without truncate": """
@@ -440,7 +466,8 @@ BREAKAGES = {
         as 'select messaging.is_v2_enabled(p_user_id)'
     """,
     "set by users": """
-        grant execute on function messaging.set_rollout(text, integer, text, text) to authenticated
+        grant execute on function messaging.set_rollout(text, integer, text, text, jsonb)
+            to authenticated
     """,
     "history for the service": "grant select on messaging.rollout_history to service_role",
     "asked by visitors": "grant execute on function public.is_messaging_v2_enabled(uuid) to anon",

@@ -17,6 +17,8 @@ __all__ = [
     "CHANGE",
     "PROJECT",
     "Strategy",
+    "answer",
+    "explained",
     "find_problem",
     "parse_strategy",
     "read_rollout",
@@ -77,8 +79,8 @@ def read_rollout(connection: psycopg.Connection, *, history: int) -> dict[str, A
     Raises:
         CarecliError: the database has no flag, or does not show it to this role.
     """
-    with _explained():
-        return _answer(connection, "rollout_status", {"history": history})
+    with explained():
+        return answer(connection, "rollout_status", {"history": history})
 
 
 def set_rollout(
@@ -97,8 +99,8 @@ def set_rollout(
         CarecliError: the database has no flag, this role may not change it, or it does not say
             afterwards what it was told.
     """
-    with _explained():
-        _answer(
+    with explained():
+        answer(
             connection,
             "rollout_set",
             {
@@ -108,7 +110,7 @@ def set_rollout(
                 "changed_by": changed_by,
             },
         )
-        found = _answer(connection, "rollout_status", {"history": 1})
+        found = answer(connection, "rollout_status", {"history": 1})
     as_told = found["strategy"] == strategy.name and (
         strategy.percentage is None or found["percentage"] == strategy.percentage
     )
@@ -151,9 +153,16 @@ def shown(state: Mapping[str, Any], prefix: str = "") -> str:
     return f"percentage:{percentage}" if strategy == "percentage" else str(strategy)
 
 
-def _answer(
+def answer(
     connection: psycopg.Connection, query: str, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Return the JSON object that a statement answers.
+
+    Arguments:
+        connection: in autocommit.
+        query: name of its file in `sql/queries`.
+        parameters: of the statement.
+    """
     row = connection.execute(read_sql(f"queries/{query}").encode(), parameters).fetchone()
     assert row is not None
     found: dict[str, Any] = row[0]
@@ -161,7 +170,7 @@ def _answer(
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn what the database says of a missing or forbidden flag into what to do about it."""
     try:
         yield

@@ -1,0 +1,1 @@
+"""The metrics and alerts for outside systems: Prometheus and Grafana."""
