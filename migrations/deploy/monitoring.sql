@@ -504,17 +504,17 @@ begin atomic
     )
 
     select
-        'all',
-        total.failed,
-        total.failed::pg_catalog.float8 / total.calls,
-        total.calls
+        'all' as code,
+        total.failed as calls,
+        total.failed::pg_catalog.float8 / total.calls as share,
+        total.calls as total
     from total
     union all
     select
         counted.code,
-        pg_catalog.sum(counted.calls)::pg_catalog.int8,
-        pg_catalog.sum(counted.calls)::pg_catalog.float8 / total.calls,
-        total.calls
+        pg_catalog.sum(counted.calls)::pg_catalog.int8 as calls,
+        pg_catalog.sum(counted.calls)::pg_catalog.float8 / total.calls as share,
+        total.calls as total
     from counted
     cross join total
     where counted.code is not null
