@@ -4,8 +4,8 @@ Each tool gets a fresh database on one scratch server for every round, and the r
 are interleaved, so that what else the machine does strikes all of them alike. Shown are medians
 and the ratio of carecli's to each peer's. Each tool runs with its defaults: carecli verifies each
 change, the others do not; psql runs the same DDL as one file, each statement committing by itself.
-No database is dropped before the end: for seconds after thousands of files were deleted, ext4 is slow
-to create others, which would strike whichever tool comes next.
+No database is dropped before the end: for seconds after thousands of files were deleted, ext4 is
+slow to create others, which would strike whichever tool comes next.
 
     python bench/peers.py                  all of it, as in the README (some minutes)
     python bench/peers.py --rounds 3 --changes 100
