@@ -170,5 +170,5 @@ def dropped(database: TestDatabase) -> bool:
         " where database = current_database() and not active"
     )
     return not database.execute(
-        "select from pg_replication_slots where database = current_database()"
+        "select slot_name from pg_replication_slots where database = current_database()"
     )
