@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+_POLL = 0.1
+"""Seconds between two looks whether to stop taking requests."""
+
 
 @click.command("serve", short_help="Serve the metrics and alerts to Prometheus.")
 @click.option(
@@ -91,16 +94,25 @@ def serve(*, settings: Settings, listen: str, cache: int, timeout: int) -> None:
 
 
 def _serve_until_signalled(exporter: Exporter, rounds: Rounds) -> None:
-    """Answer requests until Ctrl-C or SIGTERM, and end with the exit code of that signal."""
+    """Answer requests until Ctrl-C or SIGTERM, and end with the exit code of that signal.
+
+    Requests are taken in a thread of their own, so that the one that signals strike in, the main
+    one, only waits: nothing there could swallow the interrupt.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     from carecli.interrupts import interruptible, signal_of
 
-    try:
-        with interruptible():
-            click.echo(f"Serving metrics on {exporter.url}")
-            exporter.serve_forever()
-    except KeyboardInterrupt as interrupt:
-        # That is how one ends it: nothing went wrong, and nothing is left to say.
-        raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
-    finally:
-        exporter.server_close()
-        rounds.close()
+    with ThreadPoolExecutor(1, "carecli exporter") as pool:
+        serving = pool.submit(exporter.serve_forever, _POLL)
+        try:
+            with interruptible():
+                click.echo(f"Serving metrics on {exporter.url}")
+                serving.result()
+        except KeyboardInterrupt as interrupt:
+            # That is how one ends it: nothing went wrong, and nothing is left to say.
+            raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+        finally:
+            exporter.shutdown()
+            exporter.server_close()
+            rounds.close()

@@ -199,7 +199,8 @@ class Exporter(ThreadingMixIn, WSGIServer):
         self._places.acquire()
         try:
             super().process_request(request, client_address)
-        except BaseException:
+        except Exception:
+            # No thread was to be had, which would have made room when it had answered.
             self._places.release()
             raise
 

@@ -6,21 +6,29 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
 
+import click
 import psycopg
 import pytest
 
+from carecli.commands._metrics_serve import _serve_until_signalled
 from carecli.embedded import Server
 from carecli.embedded.default import wheel_binaries
 from carecli.embedded.prepare import prepare_database
+from carecli.exporting.rounds import Rounds
+from carecli.exporting.server import Exporter
+from carecli.exporting.source import DatabaseSource
 from tests.plugins.chaos import wait_for
 from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
-from tests.plugins.exporting import Serve, Served
+from tests.plugins.exporting import Serve, Served, fetch
 from tests.plugins.postgres import TestServer
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -68,6 +76,31 @@ def test_signal_ends_it(served: Served, migrated: TestDatabase, number: signal.S
     assert code == SIGNALS[number]
     assert "Traceback" not in err
     wait_for("the session to end", lambda: connections(migrated) == 0)
+
+
+def test_signal_is_not_lost_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where it comes while the thread that answered is still being put away."""
+    rounds = Rounds(DatabaseSource("postgresql://me@127.0.0.1:1/x", ()), limit=1, keep=0)
+    exporter = Exporter(("127.0.0.1", 0), rounds)
+    answer = ThreadingMixIn.process_request
+
+    def answer_and_signal(self: ThreadingMixIn, request: Any, client: Any) -> None:
+        answer(self, request, client)
+        assert fetched.result().status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        # A signal strikes between two instructions of the main thread; this may be that thread.
+        time.sleep(0.1)
+
+    monkeypatch.setattr(ThreadingMixIn, "process_request", answer_and_signal)
+    late = threading.Timer(20, os.kill, (os.getpid(), signal.SIGTERM))
+    late.start()
+    with ThreadPoolExecutor(1) as pool:
+        fetched = pool.submit(fetch, exporter.url.replace("/metrics", "/healthz"))
+        with pytest.raises(click.exceptions.Exit) as caught:
+            _serve_until_signalled(exporter, rounds)
+    assert not late.finished.is_set(), "only the second signal ended it"
+    late.cancel()
+    assert caught.value.exit_code == 143
 
 
 @pytest.mark.slow
