@@ -34,7 +34,7 @@ from carecli.embedded.default import wheel_binaries
 from carecli.embedded.prepare import prepare_database
 from carecli.migrator.target import open_target
 from carecli.settings import Settings
-from carecli.verification.drift.building import open_scratch
+from carecli.verification.drift.building import begin_scratch
 from carecli.verification.running import PARTS
 
 CARECLI = [sys.executable, "-m", "carecli", "--quiet"]
@@ -142,8 +142,8 @@ def start_of_scratch_server(url: str) -> float:
     """Return the seconds in which the server of drift is made, started, and taken away."""
     with open_target(Settings(database_url=url, verbosity=-1), read_only=True) as target:
         began = time.perf_counter()
-        with open_scratch(target):
-            pass
+        with begin_scratch(target) as ready:
+            ready()
         return time.perf_counter() - began
 
 

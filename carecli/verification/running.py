@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from carecli.database import redact
 from carecli.errors import CarecliError, LockNotAvailable
+from carecli.interrupts import interruptible
 from carecli.migrator.failure import server_fault
 from carecli.verification.findings import Part, Report
 from carecli.verification.ignoring import Pattern, leave_out
@@ -54,12 +55,13 @@ def run_verification(
         InvalidUsage: a reference means no deployed change.
         CarecliError: a part could not do its work, so nothing is known.
     """
-    done = []
-    for name in parts:
-        function = _function(name)
-        if name == "changes":
-            function = partial(function, since=since, to=to)
-        done.append(_run(name, function, target))
+    options: dict[str, dict[str, Any]] = {"changes": {"since": since, "to": to}}
+    with interruptible(), ExitStack() as stack:
+        if "drift" in parts:
+            # Its server starts while the other parts are at work.
+            begin = _imported("drift:begin_scratch")
+            options["drift"] = {"scratch": stack.enter_context(begin(target))}
+        done = [_run(name, target, options.get(name, {})) for name in parts]
     report = Report(
         database=redact(target.choice.conninfo),
         parts=tuple(done),
@@ -69,17 +71,18 @@ def run_verification(
     return leave_out(report, ignore)
 
 
-def _function(name: str) -> Callable[..., Part]:
-    module, _, function = _FUNCTIONS[name].partition(":")
-    found: Callable[..., Part] = getattr(
+def _imported(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(
         importlib.import_module(f"{__package__}.{module}"), function
     )
     return found
 
 
-def _run(name: str, function: Callable[..., Part], target: Target) -> Part:
+def _run(name: str, target: Target, options: Mapping[str, Any]) -> Part:
+    function: Callable[..., Part] = _imported(_FUNCTIONS[name])
     try:
-        return function(target)
+        return function(target, **options)
     except psycopg.Error as error:
         fault = server_fault(error)
         told = CarecliError(

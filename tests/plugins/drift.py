@@ -13,7 +13,7 @@ from carecli.migrator.target import Target, open_target
 from carecli.script import parse_script
 from carecli.settings import Settings
 from carecli.verification import Finding
-from carecli.verification.drift import Plan, Scratch, build_plan, open_scratch, read_catalogue
+from carecli.verification.drift import Plan, Scratch, begin_scratch, build_plan, read_catalogue
 from tests.plugins.databases import TestDatabase, cloned
 from tests.plugins.postgres import TestServer
 
@@ -39,8 +39,8 @@ def scratch(server: TestServer) -> Iterator[Scratch]:
     with pytest.MonkeyPatch.context() as patch:
         if server.bin is not None:
             patch.setenv("PATH", str(server.bin), prepend=os.pathsep)
-        with target_of(server.url("postgres")) as target, open_scratch(target) as opened:
-            yield opened
+        with target_of(server.url("postgres")) as target, begin_scratch(target) as ready:
+            yield ready()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 
 from carecli.database import client_program
 from carecli.verification import Part
-from carecli.verification.drift import Scratch, find_drift, open_scratch
+from carecli.verification.drift import Scratch, begin_scratch, find_drift
 from carecli.verification.drift.environment import make_database
 from carecli.verification.drift.scratch import SUPERUSER, find_programs
 from tests.plugins.chaos import ProjectMaker, Step, wait_for
@@ -86,7 +86,7 @@ def drift(scratch: Scratch) -> Drift:
     ) -> Part:
         url = database.superuser_url if superuser else database.url
         with target_of(url, project) as target:
-            return find_drift(target, scratch=scratch)
+            return find_drift(target, scratch=lambda: scratch)
 
     return found
 
@@ -290,26 +290,26 @@ def test_other_version(
     )
     assert other is not None
     monkeypatch.setattr("carecli.verification.drift.building.find_programs", lambda major: other)
-    with target_of(migrated.url) as target, open_scratch(target) as made:
-        assert find_drift(target, scratch=made).findings == ()
+    with target_of(migrated.url) as target, begin_scratch(target) as ready:
+        assert find_drift(target, scratch=ready).findings == ()
         migrated.execute("drop function public.send_message_v2")
-        (finding,) = find_drift(target, scratch=made).findings
+        (finding,) = find_drift(target, scratch=ready).findings
     assert f"built on PostgreSQL {other[1]}" in finding.detail
 
 
 FIND = (
     "import sys; from carecli.settings import Settings;"
     "from carecli.migrator.target import open_target;"
-    "from carecli.verification.drift import find_drift\n"
+    "from carecli.verification.running import run_verification\n"
     "with open_target(Settings(database_url=sys.argv[1]), read_only=True) as target:\n"
-    "    print(find_drift(target).findings)"
+    "    print(run_verification(target, parts=sys.argv[2:]).parts[-1].findings)"
 )
 
 
-def start(database: TestDatabase, folder: Path) -> subprocess.Popen[str]:
-    """Start a comparison in a process of its own, with a temporary folder of its own."""
+def start(database: TestDatabase, folder: Path, *first: str) -> subprocess.Popen[str]:
+    """Start a comparison in a process of its own, after those parts, with a temporary folder."""
     return subprocess.Popen(
-        [sys.executable, "-c", FIND, database.url],
+        [sys.executable, "-c", FIND, database.url, *first, "drift"],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -327,9 +327,10 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_interrupted(migrated: TestDatabase, folder: Path) -> None:
-    """SIGTERM stops the scratch server and removes its data, as Ctrl-C does."""
-    process = start(migrated, folder)
+@pytest.mark.parametrize("first", [(), ("changes", "probes")])
+def test_interrupted(migrated: TestDatabase, folder: Path, first: tuple[str, ...]) -> None:
+    """SIGTERM stops the scratch server and removes its data, also while another part is at work."""
+    process = start(migrated, folder, *first)
     wait_for("a scratch server", lambda: list(folder.glob("carecli-scratch-*/data/postmaster.pid")))
     (pidfile,) = folder.glob("carecli-scratch-*/data/postmaster.pid")
     postmaster = pidfile.read_text().splitlines()[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carecli.verification.drift.building import Scratch, build_plan, open_scratch
+from carecli.verification.drift.building import Scratch, begin_scratch, build_plan
 from carecli.verification.drift.catalogue import Catalogue, Entry, read_catalogue
 from carecli.verification.drift.comparison import Plan, compare, owned_alike, planned
 from carecli.verification.drift.finding import find_drift
@@ -12,10 +12,10 @@ __all__ = [
     "Entry",
     "Plan",
     "Scratch",
+    "begin_scratch",
     "build_plan",
     "compare",
     "find_drift",
-    "open_scratch",
     "owned_alike",
     "planned",
     "read_catalogue",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
 from carecli.database import Choice, connect
@@ -25,7 +26,7 @@ from carecli.verification.drift.environment import (
 )
 from carecli.verification.drift.scratch import find_programs, scratch_server
 
-__all__ = ["Scratch", "build_plan", "open_scratch"]
+__all__ = ["Scratch", "begin_scratch", "build_plan"]
 
 
 class Scratch(NamedTuple):
@@ -60,16 +61,32 @@ class _Silence:
 
 
 @contextmanager
-def open_scratch(target: Target) -> Iterator[Scratch]:
-    """Run a server of the version of the target's, with its roles, for a `with` block.
+def begin_scratch(target: Target) -> Iterator[Callable[[], Scratch]]:
+    """Start a server of the version of the target's while the `with` block does something else.
 
-    Raises:
-        CannotConnect: no server's programs are on this machine, or it does not start.
+    Yields a function that waits for the server and returns it with the target's roles. It raises
+    CannotConnect where no server's programs are on this machine, or where it does not start. The
+    server is stopped and removed at the end of the block, whatever happens.
+
+    Arguments:
+        target: project and database.
     """
-    binaries, version = find_programs(target.connection.info.server_version // 10_000)
-    with scratch_server(binaries) as server:
-        make_roles(server, target.connection)
-        yield Scratch(server, version)
+    major = target.connection.info.server_version // 10_000
+    # The thread's end comes first: what it started by then is what has to be stopped.
+    with ExitStack() as running, ThreadPoolExecutor(1, "carecli scratch") as pool:
+        starting = pool.submit(_start, running, major)
+
+        def ready() -> Scratch:
+            scratch = starting.result()
+            make_roles(scratch.server, target.connection)
+            return scratch
+
+        yield ready
+
+
+def _start(running: ExitStack, major: int) -> Scratch:
+    binaries, version = find_programs(major)
+    return Scratch(running.enter_context(scratch_server(binaries)), version)
 
 
 def build_plan(scratch: Scratch, target: Target, actual: Catalogue, owner: str) -> Plan:

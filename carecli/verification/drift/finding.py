@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from psycopg.sql import SQL, Identifier, Literal
 
 from carecli.errors import CarecliError
-from carecli.interrupts import interruptible
 from carecli.migrator.failure import Interrupted
 from carecli.migrator.target import Target
 from carecli.resources import read_sql
-from carecli.verification.drift.building import Scratch, build_plan, open_scratch
+from carecli.verification.drift.building import Scratch, build_plan
 from carecli.verification.drift.catalogue import Catalogue, Entry, read_catalogue
 from carecli.verification.drift.comparison import Plan, compare, owned_alike
 from carecli.verification.findings import Finding, Part
@@ -22,7 +21,7 @@ from carecli.verification.findings import Finding, Part
 __all__ = ["find_drift"]
 
 
-def find_drift(target: Target, *, scratch: Scratch | None = None) -> Part:
+def find_drift(target: Target, *, scratch: Callable[[], Scratch]) -> Part:
     """Compare a database, object by object, with what its plan makes in a scratch server.
 
     The plan is deployed there as far as it is in the database, as a whole where there is no
@@ -30,8 +29,7 @@ def find_drift(target: Target, *, scratch: Scratch | None = None) -> Part:
 
     Arguments:
         target: project and database.
-        scratch: a server of `open_scratch`, which is left running; default: one of its own, which
-            is stopped and removed whatever happens.
+        scratch: returns the server to build it in, which is left running; see `begin_scratch`.
 
     Returns the differences, each as a diff with the SQL that mends it, in an order in which these
     can be run. A plan that cannot be built there is the reason for leaving this part out.
@@ -40,11 +38,7 @@ def find_drift(target: Target, *, scratch: Scratch | None = None) -> Part:
     edited = list(_edited_scripts(target))
     skipped: str | None = None
     try:
-        if scratch is not None:
-            checked, findings = _compared(target, scratch)
-        else:
-            with interruptible(), open_scratch(target) as server:
-                checked, findings = _compared(target, server)
+        checked, findings = _compared(target, scratch())
     except Interrupted:
         raise
     except CarecliError as error:
