@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from carecli.database import connect
 from carecli.errors import CannotConnect, CarecliError
+from carecli.migrator.failure import is_lost
 from carecli.migrator.state import State
 from carecli.migrator.target import Target
 from carecli.registry.lock import WORKER
@@ -22,7 +24,12 @@ __all__ = ["Aftermath"]
 
 _PATIENCE = 120.0  # seconds, for crash recovery on a slow disk or the end of a lost session
 _POLL_SECONDS = 0.2
-_COMING_UP = "the database system is"  # starting up, in recovery mode, shutting down
+
+_PASSING = re.compile(
+    "the database system is"  # starting up, in recovery mode, shutting down
+    "|server closed the connection|terminating connection|Connection reset"
+)
+"""What a client is told that connects while a server ends its sessions or comes up."""
 
 
 class Aftermath:
@@ -44,10 +51,7 @@ class Aftermath:
             leftovers: what else is known to be unfinished.
         """
         try:
-            with self._reading() as target:
-                registry = target.registry()
-                deployed = registry.deployed() if registry.exists() else []
-                invalid = target.connection.execute(read_sql("queries/invalid_indexes")).fetchall()
+            deployed, invalid = self._read_patiently()
         except (psycopg.Error, CarecliError) as error:
             why = error.message if isinstance(error, CarecliError) else str(error).strip()
             return f"unknown, the database cannot be read ({why}); `carecli status` tells."
@@ -56,7 +60,7 @@ class Aftermath:
         parts = self._parts(deployed, current)
         parts += leftovers
         if invalid:
-            names = ", ".join(name for (name,) in invalid)
+            names = ", ".join(invalid)
             parts.append(f"invalid indexes: {names}; drop them before the next run")
         return "; ".join(parts)
 
@@ -91,6 +95,25 @@ class Aftermath:
             )
         return parts
 
+    def _read_patiently(self) -> tuple[list[DeployedChange], list[str]]:
+        """Return the deployed changes and the invalid indexes, also of a server that restarts.
+
+        A session may be the last that a server takes before it notices a crash and ends them all,
+        so it is the reading that is tried again, not the connecting alone.
+        """
+        limit = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with self._reading() as target:
+                    registry = target.registry()
+                    deployed = registry.deployed() if registry.exists() else []
+                    rows = target.connection.execute(read_sql("queries/invalid_indexes"))
+                    return deployed, [name for (name,) in rows]
+            except (psycopg.Error, CannotConnect) as error:
+                if not _may_pass(error) or time.monotonic() > limit:
+                    raise
+            time.sleep(_POLL_SECONDS)
+
     @contextmanager
     def _reading(self) -> Iterator[Target]:
         """Give the run's connection, or a new one where that is lost or in a transaction."""
@@ -99,23 +122,12 @@ class Aftermath:
             yield self._target
             return
         own.close()
-        connection = self._reconnect()
+        connection = connect(self._target.choice.conninfo)
         try:
             self._await_end(connection)
             yield self._target._replace(connection=connection)
         finally:
             connection.close()
-
-    def _reconnect(self) -> psycopg.Connection:
-        """Connect anew, waiting for a server that comes up after a crash."""
-        limit = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return connect(self._target.choice.conninfo)
-            except CannotConnect as error:
-                if _COMING_UP not in (error.detail or "") or time.monotonic() > limit:
-                    raise
-            time.sleep(_POLL_SECONDS)
 
     def _await_end(self, connection: psycopg.Connection) -> None:
         """Wait until the lost session has ended: until then it may still commit."""
@@ -126,3 +138,10 @@ class Aftermath:
             if time.monotonic() > limit:
                 raise CarecliError(f"the session with pid {self._worker} has not ended yet")
             time.sleep(_POLL_SECONDS)
+
+
+def _may_pass(error: psycopg.Error | CannotConnect) -> bool:
+    """Return whether a server may only be about to restart after a crash."""
+    if isinstance(error, CannotConnect):
+        return _PASSING.search(error.detail or "") is not None
+    return is_lost(error)

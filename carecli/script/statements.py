@@ -94,6 +94,14 @@ class Batch:
         copy_data = statements[0].copy_data if len(statements) == 1 else None
         return cls("\n".join(item.sql for item in statements), statements, copy_data, source)
 
+    @property
+    def terminated(self) -> str:
+        """What to send, so that another statement can follow it."""
+        body = self.sql.rstrip()
+        # A semicolon at the end of a comment ends nothing.
+        ended = body.endswith(";") and "--" not in body.rpartition("\n")[2]
+        return body if ended else f"{body}\n;"
+
     def locate(self, statement_index: int, position: int | None = None) -> Location:
         """Return the place in the script that a server's error speaks of.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -158,29 +160,90 @@ def test_second_ctrl_c_ends_it_all_the_same(
     assert tables(empty_database) == ["early"]
 
 
-def test_signal_during_a_commit_waits_for_its_end(
+def test_signal_during_a_check_put_off_rolls_the_change_back(
     empty_database: TestDatabase, make_project: ProjectMaker, carecli_start: Start
 ) -> None:
-    """A commit that has begun is finished, and the message tells that the change is deployed."""
+    """What a script puts off until its own commit is done before ours, and can be interrupted."""
     project = make_project(
         Step(
             "slow",
             "create table slow (id int);\n"
             "create function late() returns trigger language plpgsql as\n"
-            "$$ begin perform pg_sleep(1.5); return null; end $$;\n"
+            "$$ begin perform pg_sleep(60); return null; end $$;\n"
             "create constraint trigger late after insert on slow\n"
             "deferrable initially deferred for each row execute function late();\n"
             "insert into slow values (1);\n",
         ),
-        Step("next", "create table next ();\n"),
     )
     command = carecli_start("migrate", "-y", "-C", project, "-d", empty_database.url)
     await_event(empty_database, "PgSleep")
     command.send(signal.SIGINT)
     ended = command.finish()
     assert ended.returncode == 130
-    assert "State: deployed through slow, 1 pending; slow is deployed" in ended.stderr
-    assert empty_database.execute("select change from sqitch.changes") == [("slow",)]
+    assert "State: nothing is deployed, 1 pending; slow is not deployed" in ended.stderr
+
+
+def make_commits_wait(url: str) -> None:
+    """Let the server wait with every commit for a standby that does not exist."""
+    with (
+        psycopg.connect(url, autocommit=True) as administrator,
+        closing(psycopg.connect(url, autocommit=True)) as probing,
+    ):
+        administrator.execute("alter system set synchronous_standby_names = 'nobody'")
+        administrator.execute("select pg_reload_conf()")
+
+        def probed() -> bool:
+            # Until the setting has reached the server's processes, it is done at once.
+            if probing.pgconn.is_busy():
+                probing.pgconn.consume_input()
+            else:
+                while probing.pgconn.get_result():
+                    pass
+                probing.pgconn.send_query(b"comment on database postgres is 'probed'")
+            query = "select from pg_stat_activity where pid = %s and wait_event = 'SyncRep'"
+            row = administrator.execute(query, [probing.info.backend_pid]).fetchone()
+            return row is not None
+
+        wait_for("commits to wait", probed)
+        probing.cancel_safe()
+
+
+def let_commits_go(url: str) -> None:
+    """Let the server commit by itself again."""
+    with psycopg.connect(url, autocommit=True) as administrator:
+        administrator.execute("alter system reset synchronous_standby_names")
+        administrator.execute("select pg_reload_conf()")
+
+
+def test_signal_during_a_commit_waits_for_its_end(
+    crash_server: Server, crash_database: str, waiting: Path, carecli_start: Start
+) -> None:
+    """A commit that has begun is finished, and the message tells that the change is deployed."""
+    connection = psycopg.connect(crash_database, autocommit=True)
+
+    def worker_waits(event: str) -> bool:
+        query = (
+            "select from pg_stat_activity"
+            " where application_name = 'carecli worker' and wait_event = %s"
+        )
+        return connection.execute(query, [event]).fetchone() is not None
+
+    connection.execute("select pg_advisory_lock(1)")
+    command = carecli_start("migrate", "-y", "-C", waiting, "-d", crash_database)
+    wait_for("the script to wait", lambda: worker_waits("advisory"))
+    try:
+        make_commits_wait(crash_server.url())
+        connection.execute("select pg_advisory_unlock(1)")
+        wait_for("the commit to wait", lambda: worker_waits("SyncRep"))
+        command.send(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            command.process.wait(1)
+    finally:
+        let_commits_go(crash_server.url())
+    ended = command.finish()
+    connection.close()
+    assert ended.returncode == 130
+    assert "State: deployed through late, 0 pending; late is deployed" in ended.stderr
 
 
 def test_ended_session_is_told_from_a_new_one(
