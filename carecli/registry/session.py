@@ -162,7 +162,7 @@ class LiveSession:
         Raises:
             ScriptError: with the place of the statement that failed, of what went out.
         """
-        if batch.statements[0].kind != "sql" or self._in_other_encoding():
+        if batch.statements[0].kind != "sql" or self._read_otherwise():
             self._flush()
         if batch.copy_data is not None:
             self._trace(batch.sql)
@@ -180,13 +180,19 @@ class LiveSession:
 
     def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
         """Send a statement, its parameters written into it, with the next ones."""
-        if self._in_other_encoding():
+        if self._read_otherwise():
             self._flush()
         self.defer(self._renderer.mogrify(query, parameters))
 
-    def _in_other_encoding(self) -> bool:
-        """Return whether a script has left an encoding that the next text is not sent in."""
-        return self.connection.info.encoding != "utf-8"
+    def _read_otherwise(self) -> bool:
+        """Return whether a script has left a session that would not read the next text right.
+
+        What puts the session back has to go out first: the server reads all of a query at once.
+        """
+        status = self.connection.pgconn.parameter_status
+        return (
+            status(b"client_encoding") != b"UTF8" or status(b"standard_conforming_strings") != b"on"
+        )
 
     def _flush(self) -> None:
         """Send what was put off, in one query."""

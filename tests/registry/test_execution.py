@@ -142,6 +142,24 @@ def test_savepoint_takes_back_what_verify_did(session: LiveSession, runner: Scri
     assert session.connection.execute("show role").fetchone() == ("none",)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "set standard_conforming_strings = off;",
+        "set client_encoding = 'latin1'; copy x from stdin;",
+    ],
+)
+def test_verify_is_read_as_it_is_written(
+    session: LiveSession, runner: ScriptRunner, setting: str
+) -> None:
+    """How a script has the server read its text is over when the next text is read."""
+    session.run("create table x (id int);")
+    session.defer("begin;", *runner.settings(local=True))
+    runner.run(script(setting + "\n\\.\n" * ("copy" in setting)))
+    runner.run_in_savepoint(script(r"select 1 / (length('\\é') = 3)::int;"))
+    session.run("commit;")
+
+
 def test_isolation_that_a_script_asks_for(session: LiveSession, runner: ScriptRunner) -> None:
     """`begin isolation level ...` of a script is honoured, though the transaction is ours."""
     session.defer("begin;", *runner.settings(local=True))
