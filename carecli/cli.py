@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
         result: Any = cli.main(
             args=arguments, prog_name="carecli", standalone_mode=False, color=_colour()
         )
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as abort:
+        from carecli.interrupts import signal_of
+
         click.echo("Aborted; nothing more was done.", err=True)
-        return 130
+        # click makes one of Ctrl-C, of SIGTERM and of the end of the input at a prompt.
+        return 128 + (signal_of(abort.__cause__ or abort) or signal.SIGINT)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_POLL = 0.1
-"""Seconds between two looks whether to stop taking requests."""
-
 
 @click.command("serve", short_help="Serve the metrics and alerts to Prometheus.")
 @click.option(
@@ -96,23 +93,24 @@ def serve(*, settings: Settings, listen: str, cache: int, timeout: int) -> None:
 def _serve_until_signalled(exporter: Exporter, rounds: Rounds) -> None:
     """Answer requests until Ctrl-C or SIGTERM, and end with the exit code of that signal.
 
-    Requests are taken in a thread of their own, so that the one that signals strike in, the main
-    one, only waits: nothing there could swallow the interrupt.
+    Raises:
+        CarecliError: requests cannot be taken any more.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
+    from carecli.errors import CarecliError
     from carecli.interrupts import interruptible, signal_of
 
-    with ThreadPoolExecutor(1, "carecli exporter") as pool:
-        serving = pool.submit(exporter.serve_forever, _POLL)
-        try:
-            with interruptible():
-                click.echo(f"Serving metrics on {exporter.url}")
-                serving.result()
-        except KeyboardInterrupt as interrupt:
-            # That is how one ends it: nothing went wrong, and nothing is left to say.
-            raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
-        finally:
+    over = None
+    try:
+        with interruptible():
+            over = exporter.begin_serving()
+            click.echo(f"Serving metrics on {exporter.url}")
+            over.wait()
+        raise CarecliError("requests are not taken any more", detail="See the traceback above.")
+    except KeyboardInterrupt as interrupt:
+        # That is how one ends it: nothing went wrong, and nothing is left to say.
+        raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+    finally:
+        if over is not None:
             exporter.shutdown()
-            exporter.server_close()
-            rounds.close()
+        exporter.server_close()
+        rounds.close()

@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PostmasterFile", "Process", "find_processes", "serves"]
+__all__ = ["PostmasterFile", "Process", "end_processes", "find_processes", "serves"]
 
 
 _PROGRAMS = ("postgres", "initdb")
+_PATIENCE = 120.0  # seconds until a process that was killed has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,19 @@ def find_processes(data: Path) -> list[int]:
     """
     names = (entry.name for entry in Path("/proc").iterdir())
     return [int(name) for name in names if name.isdigit() and serves(int(name), data)]
+
+
+def end_processes(data: Path) -> None:
+    """Kill all that is at work on a data folder, with SIGKILL: crash recovery follows.
+
+    Arguments:
+        data: the data folder, without symbolic links.
+    """
+    for pid in find_processes(data):
+        with Process.held(pid, data) as process:
+            if process is not None:
+                process.send(signal.SIGKILL)
+                process.wait(_PATIENCE)
 
 
 def serves(pid: int, data: Path) -> bool:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from carecli.embedded.account import Account, server_account
 from carecli.embedded.log import tail, trim
-from carecli.embedded.processes import PostmasterFile, Process, find_processes, serves
+from carecli.embedded.processes import PostmasterFile, Process, end_processes, serves
 from carecli.errors import CannotConnect, Refused
 
 __all__ = ["SOCKET_PATH_LIMIT", "Server", "StopMode"]
@@ -172,7 +172,7 @@ class Server:
         account = self.account
         unfinished = f"{self.data.name}.new-"
         for left in self.data.parent.glob(f"{unfinished}*"):
-            _end_processes(left)
+            end_processes(left)
             shutil.rmtree(left, ignore_errors=True)
         made = Path(tempfile.mkdtemp(prefix=unfinished, dir=self.data.parent))
         try:
@@ -315,7 +315,7 @@ class Server:
         PostgreSQL trusts that a process with the number in the pid file is a postmaster, and
         waits for nobody: a backend that outlived it holds on to the shared memory.
         """
-        _end_processes(self.data)
+        end_processes(self.data)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for name in (f".s.PGSQL.{self.port}", f".s.PGSQL.{self.port}.lock"):
             (self.sockets / name).unlink(missing_ok=True)
@@ -383,15 +383,6 @@ class Server:
                 return None if client.recv(1) else errno.ECONNRESET
             except OSError as error:
                 return error.errno or errno.ETIMEDOUT
-
-
-def _end_processes(data: Path) -> None:
-    """Kill what is left of a server without a postmaster: crash recovery follows in any case."""
-    for pid in find_processes(data):
-        with Process.held(pid, data) as process:
-            if process is not None:
-                process.send(signal.SIGKILL)
-                process.wait(_PATIENCE)
 
 
 def _environment() -> dict[str, str]:

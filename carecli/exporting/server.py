@@ -31,6 +31,9 @@ _MOST_REQUESTS = 128
 _PATIENCE = 10.0
 """Seconds that a client may let the server wait for the next part of its request."""
 
+_POLL = 0.1
+"""Seconds between two looks whether to stop taking requests."""
+
 _LISTEN = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
 
 _INDEX = b"""<!DOCTYPE html>
@@ -167,6 +170,7 @@ class Exporter(ThreadingMixIn, WSGIServer):
 
     def __init__(self, listen: tuple[str, int], rounds: Rounds) -> None:
         self._places = threading.BoundedSemaphore(_MOST_REQUESTS)
+        self._ending = False
         host, port = listen
         try:
             found = socket.getaddrinfo(
@@ -196,13 +200,39 @@ class Exporter(ThreadingMixIn, WSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread; where there are too many, the next one waits here."""
-        self._places.acquire()
+        while not self._places.acquire(timeout=_POLL):
+            if self._ending:
+                self.shutdown_request(request)
+                return
         try:
             super().process_request(request, client_address)
         except Exception:
             # No thread was to be had, which would have made room when it had answered.
             self._places.release()
             raise
+
+    def begin_serving(self) -> threading.Event:
+        """Take requests in a thread of their own, until `shutdown`; what is returned is set then.
+
+        Signals strike in the main thread, which has only to wait for it: nothing in the answering
+        of a request could swallow an interrupt.
+        """
+        over = threading.Event()
+
+        def serve() -> None:
+            try:
+                self.serve_forever(_POLL)
+            finally:
+                over.set()
+
+        # A daemon, so that nothing waits for it should the end be interrupted once more.
+        threading.Thread(target=serve, name="carecli exporter", daemon=True).start()
+        return over
+
+    def shutdown(self) -> None:
+        """Let no further request in, also where one waits for a place, and wait for that."""
+        self._ending = True
+        super().shutdown()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and make room for another."""

@@ -137,8 +137,6 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
                 script_hash=migration.script_hash,
                 dependency_ids=migration.dependency_ids,
             )
-            # All of the change in one round trip; the commit is one of its own.
-            self.session.run()
 
     def unmark_one(self, migration: ChangeMigration, log: bool = True) -> None:
         """Record a change as reverted."""

@@ -49,14 +49,14 @@ class ScriptRunner:
         return statements
 
     def run(self, script: Script, *, shared: bool = False) -> None:
-        """Run a script in the transaction that is open, together with what is run next.
+        """Run a script in the transaction that is open.
 
         Arguments:
             script: what to run.
             shared: whether other changes' scripts run in the transaction as well.
 
         Raises:
-            ScriptError: with the place of the statement that failed, as does what is run next.
+            ScriptError: with the place of the statement that failed.
         """
         self._run(script)
         # What was put off until the script's own COMMIT is due now: tables with checks still to
@@ -73,10 +73,8 @@ class ScriptRunner:
     def run_in_savepoint(self, script: Script) -> None:
         """Run a script in the transaction that is open and roll back whatever it did.
 
-        As `run`, it is sent together with what is run next.
-
         Raises:
-            ScriptError: with the place of the statement that failed, as does what is run next.
+            ScriptError: with the place of the statement that failed.
         """
         self._session.defer(f"savepoint {_SAVEPOINT};")
         self._run(script, nested=True)
@@ -106,7 +104,7 @@ class ScriptRunner:
         if modes := _transaction_modes(script.modes, nested=nested):
             self._session.defer(f"set transaction {modes};")
         for batch in script.batches():
-            self._session.defer_batch(batch)
+            self._session.run_batch(batch)
 
     def run_autocommitted(
         self,

@@ -91,9 +91,6 @@ class Session(Protocol):
     def run_batch(self, batch: Batch) -> None:
         """Run a batch of a script; a failure is a `ScriptError` with its place."""
 
-    def defer_batch(self, batch: Batch) -> None:
-        """Run a batch of a script together with what is run next; as `run_batch` otherwise."""
-
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement that changes the registry and return its rows."""
 
@@ -113,14 +110,10 @@ class LiveSession:
         self.connection = connection
         self._renderer = psycopg.ClientCursor(connection)
         self._verbosity = verbosity
-        self._deferred: list[str | Batch] = []
+        self._deferred: list[str] = []
 
     def run(self, *statements: str) -> None:
-        """Run statements without parameters, in one round trip.
-
-        Raises:
-            ScriptError: of a batch that was put off until now, with the place of its statement.
-        """
+        """Run statements without parameters, in one round trip."""
         self.defer(*statements)
         self._flush()
 
@@ -153,24 +146,28 @@ class LiveSession:
         Raises:
             ScriptError: with the place of the statement that failed.
         """
-        self.defer_batch(batch)
-        self._flush()
-
-    def defer_batch(self, batch: Batch) -> None:
-        """Send a batch of a script with the next statements; a COPY goes out at once.
-
-        Raises:
-            ScriptError: with the place of the statement that failed, of what went out.
-        """
         if batch.statements[0].kind != "sql" or self._read_otherwise():
             self._flush()
         if batch.copy_data is not None:
             self._trace(batch.sql)
             self._copy(batch)
             return
-        self._deferred.append(batch)
-        if batch.statements[0].kind != "sql":
-            self._flush()
+        before = len(self._deferred)
+        prefix = sum(len(text) + 1 for text in self._deferred)
+        try:
+            results = self._send("\n".join([*self._deferred, batch.sql]))
+        except psycopg.Error as fault:
+            if batch.statements[0].kind == "copy_out":
+                # It failed behind its first row, which has no result of its own.
+                self._fail(batch, 0, 0, fault)
+            raise
+        error = _error_of(results)
+        if error is None:
+            return
+        position = int(error.diag.statement_position or 0) - prefix
+        if len(results) <= before and position <= 0:
+            raise error
+        self._fail(batch, len(results) - 1 - before, position, error)
 
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement with parameters and return its rows."""
@@ -195,32 +192,15 @@ class LiveSession:
         )
 
     def _flush(self) -> None:
-        """Send what was put off, in one query."""
-        if not self._deferred:
-            return
-        parts = tuple(self._deferred)
-        self._deferred.clear()
-        texts = [part if isinstance(part, str) else part.terminated for part in parts]
-        results = self._send("\n".join(texts))
-        error = _error_of(results)
-        if error is None:
-            return
-        # The server numbers the characters of the whole query, from 1; 0 is no place at all.
-        position = int(error.diag.statement_position or 0)
-        index = len(results) - 1
-        for part, text in zip(parts, texts, strict=True):
-            count = 1 if isinstance(part, str) else len(part.statements)
-            if position <= len(text) + 1 if position > 0 else index < count:
-                if isinstance(part, str):
-                    break
-                self._fail(part, index, position, error)
-            position -= len(text) + 1
-            index -= count
-        raise error
+        if self._deferred:
+            error = _error_of(self._send("\n".join(self._deferred)))
+            if error is not None:
+                raise error
 
     def _send(self, text: str) -> list[pq.abc.PGresult]:
         # Connection.execute() raises on the first error and forgets how many statements had
         # succeeded before it, which is what tells where in the script the error is.
+        self._deferred.clear()
         self._trace(text)
         self.connection.pgconn.send_query(text.encode())
         results: list[pq.abc.PGresult] = self.connection.wait(
@@ -289,10 +269,6 @@ class Transcript:
         if batch.copy_data is not None:
             data = batch.copy_data
             self.text += data + ("" if data.endswith("\n") or not data else "\n") + "\\.\n"
-
-    def defer_batch(self, batch: Batch) -> None:
-        """Write the statements of the batch down."""
-        self.run_batch(batch)
 
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Write the statement down with its parameters in place."""

@@ -160,27 +160,29 @@ def test_second_ctrl_c_ends_it_all_the_same(
     assert tables(empty_database) == ["early"]
 
 
-def test_signal_during_a_check_put_off_rolls_the_change_back(
+def test_signal_during_the_checks_of_a_commit_waits_for_its_end(
     empty_database: TestDatabase, make_project: ProjectMaker, carecli_start: Start
 ) -> None:
-    """What a script puts off until its own commit is done before ours, and can be interrupted."""
+    """A commit that has begun is finished, and the message tells that the change is deployed."""
     project = make_project(
         Step(
             "slow",
             "create table slow (id int);\n"
             "create function late() returns trigger language plpgsql as\n"
-            "$$ begin perform pg_sleep(60); return null; end $$;\n"
+            "$$ begin perform pg_sleep(1.5); return null; end $$;\n"
             "create constraint trigger late after insert on slow\n"
             "deferrable initially deferred for each row execute function late();\n"
             "insert into slow values (1);\n",
         ),
+        Step("next", "create table next ();\n"),
     )
     command = carecli_start("migrate", "-y", "-C", project, "-d", empty_database.url)
     await_event(empty_database, "PgSleep")
     command.send(signal.SIGINT)
     ended = command.finish()
     assert ended.returncode == 130
-    assert "State: nothing is deployed, 1 pending; slow is not deployed" in ended.stderr
+    assert "State: deployed through slow, 1 pending; slow is deployed" in ended.stderr
+    assert empty_database.execute("select change from sqitch.changes") == [("slow",)]
 
 
 def make_commits_wait(url: str) -> None:
@@ -215,7 +217,7 @@ def let_commits_go(url: str) -> None:
         administrator.execute("select pg_reload_conf()")
 
 
-def test_signal_during_a_commit_waits_for_its_end(
+def test_signal_while_a_commit_waits_for_a_standby_waits_for_its_end(
     crash_server: Server, crash_database: str, waiting: Path, carecli_start: Start
 ) -> None:
     """A commit that has begun is finished, and the message tells that the change is deployed."""

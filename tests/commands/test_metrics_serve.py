@@ -7,9 +7,10 @@ import signal
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -101,6 +102,31 @@ def test_signal_is_not_lost_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     assert not late.finished.is_set(), "only the second signal ended it"
     late.cancel()
     assert caught.value.exit_code == 143
+
+
+def test_signal_ends_it_though_clients_hold_every_place(served: Served) -> None:
+    """Clients that begin a request and never end it keep nobody from stopping the exporter."""
+    host, port = urllib.parse.urlsplit(served.url).netloc.split(":")
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(140)
+        ]
+
+        def keep_on() -> bool:
+            for client in clients:
+                with suppress(OSError):
+                    client.send(b"G")
+            return served.process.poll() is not None
+
+        wait_for("the places to be taken", lambda: threads_of(served.process.pid) > 128)
+        served.process.send_signal(signal.SIGTERM)
+        wait_for("its end", keep_on)
+    assert ended(served)[0] == 143
+
+
+def threads_of(process: int) -> int:
+    """Return how many threads a process has."""
+    return len(list(Path(f"/proc/{process}/task").iterdir()))
 
 
 @pytest.mark.slow

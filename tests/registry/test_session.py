@@ -38,44 +38,6 @@ def test_fault_in_a_deferred_statement_is_not_the_scripts(session: LiveSession) 
     assert not isinstance(caught.value, ScriptError)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "place"),
-    [
-        ("select 1;\nselect nope;", "select 2;", ("first.sql", 2, 8)),
-        ("select 1;", "select 2;\nselect nope;", ("second.sql", 2, 8)),
-        ("select 1;\nselect 1/0;", "select 2;", ("first.sql", 2, 1)),
-        ("select 1;\nselect 2", "select 3;\n\nselect 1/0", ("second.sql", 3, 1)),
-        ("select 1 -- one;", "select 1/0; -- two;", ("second.sql", 1, 1)),
-        ("select 1", "selec 2", ("second.sql", 1, 1)),
-        ("select 1;", "select 2 as", ("second.sql", 1, 12)),
-    ],
-)
-def test_fault_is_found_in_the_script_that_has_it(
-    session: LiveSession, first: str, second: str, place: tuple[str, int, int]
-) -> None:
-    """Scripts that go out together, with housekeeping between them, keep their own places."""
-    session.defer("begin;")
-    for name, text in (("first.sql", first), ("second.sql", second)):
-        for batch in parse_script(text, path=Path(name)).batches():
-            session.defer_batch(batch)
-        session.defer("savepoint here;", "select pg_advisory_unlock_all();")
-    with pytest.raises(ScriptError) as caught:
-        session.run("select 3;")
-    location = caught.value.location
-    assert location is not None
-    assert (str(location.path), location.line, location.column) == place
-
-
-def test_fault_behind_two_scripts_is_neithers(session: LiveSession) -> None:
-    """An error in what is sent after them has no place in either."""
-    for name in ("first.sql", "second.sql"):
-        (batch,) = parse_script("select 1;\nselect 2", path=Path(name)).batches()
-        session.defer_batch(batch)
-    with pytest.raises(psycopg.Error) as caught:
-        session.run("lock table nosuch;")
-    assert not isinstance(caught.value, ScriptError)
-
-
 def test_roll_back_forgets_what_was_put_off(session: LiveSession) -> None:
     """A transaction that was begun but not sent is not begun by its end."""
     session.defer("begin;", "create table t ();")
@@ -115,6 +77,29 @@ def test_rows_of_a_copy_to_the_client_are_read_past(session: LiveSession) -> Non
     for batch in script.batches():
         session.run_batch(batch)
     assert session.connection.execute("select to_regclass('t') is not null").fetchone() == (True,)
+
+
+def test_copy_to_the_client_that_fails_has_its_place(session: LiveSession) -> None:
+    """Rows may have come before the fault; it is the statement's all the same."""
+    script = parse_script(
+        "select 1;\n\ncopy (select 1 / (3 - n) from generate_series(1, 5) as n) to stdout;\n",
+        path=Path("x.sql"),
+    )
+    first, copy = script.batches()
+    session.run_batch(first)
+    with pytest.raises(ScriptError) as caught:
+        session.run_batch(copy)
+    assert caught.value.cause.sqlstate == "22012"
+    assert caught.value.location is not None
+    assert caught.value.location.line == 3
+
+
+def test_semicolon_of_a_comment_ends_no_statement(session: LiveSession) -> None:
+    """What is written behind such a script does not belong to its comment."""
+    transcript = Transcript(session.connection)
+    transcript.run_batch(parse_script("select 1 -- one;", path=Path("x.sql")).batches()[0])
+    transcript.run("commit;")
+    assert transcript.text == "select 1 -- one;\n;\ncommit;\n"
 
 
 def test_transcript_keeps_statements_apart(session: LiveSession) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -19,7 +20,7 @@ from carecli.verification import Part
 from carecli.verification.drift import Scratch, begin_scratch, find_drift
 from carecli.verification.drift.environment import make_database
 from carecli.verification.drift.scratch import SUPERUSER, find_programs
-from tests.plugins.chaos import ProjectMaker, Step, wait_for
+from tests.plugins.chaos import ProjectMaker, Start, Step, wait_for
 from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
 from tests.plugins.drift import mend, target_of
@@ -339,6 +340,49 @@ def test_interrupted(migrated: TestDatabase, folder: Path, first: tuple[str, ...
     assert process.returncode != 0
     assert list(folder.iterdir()) == []
     wait_for("its end", lambda: not Path("/proc", postmaster).exists())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signals", [0, 1, 2])
+@pytest.mark.parametrize("moment", ["data.new-*", "data/postmaster.pid"])
+def test_fault_of_another_part(
+    migrated: TestDatabase, carecli_start: Start, folder: Path, moment: str, signals: int
+) -> None:
+    """However far the server has come, and however often one presses Ctrl-C, nothing stays."""
+    command = carecli_start(
+        "verify", "--drift", "--changes", *(("--from", "nix") if moment == "data.new-*" else ()),
+        "-d", migrated.url, env={"TMPDIR": str(folder)},
+    )  # fmt: skip
+    wait_for("the server to begin", lambda: list(folder.glob(f"carecli-scratch-*/{moment}")))
+    for _ in range(signals):
+        command.send(signal.SIGINT)
+    command.finish()
+    assert list(folder.iterdir()) == []
+    wait_for("the end of its processes", lambda: not at_work(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_has_its_exit_code(
+    migrated: TestDatabase, carecli_start: Start, folder: Path, number: signal.Signals, code: int
+) -> None:
+    """As with every other command, and without a traceback."""
+    command = carecli_start("verify", "-d", migrated.url, env={"TMPDIR": str(folder)})
+    wait_for("the server to begin", lambda: list(folder.glob("carecli-scratch-*/data.new-*")))
+    command.send(number)
+    ended = command.finish()
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
+    assert list(folder.iterdir()) == []
+
+
+def at_work(folder: Path) -> list[Path]:
+    """Return the processes that are at work below a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append(process)
+    return found
 
 
 @pytest.mark.slow

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from typing import NamedTuple
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 from carecli.database import Choice, connect
 from carecli.embedded import Server
-from carecli.errors import CarecliError
+from carecli.errors import CannotConnect, CarecliError
 from carecli.migrator.deploying import deploy
 from carecli.migrator.failure import Interrupted
 from carecli.migrator.options import MigrationOptions
@@ -71,22 +71,24 @@ def begin_scratch(target: Target) -> Iterator[Callable[[], Scratch]]:
     Arguments:
         target: project and database.
     """
-    major = target.connection.info.server_version // 10_000
-    # The thread's end comes first: what it started by then is what has to be stopped.
-    with ExitStack() as running, ThreadPoolExecutor(1, "carecli scratch") as pool:
-        starting = pool.submit(_start, running, major)
+    try:
+        binaries, version = find_programs(target.connection.info.server_version // 10_000)
+    except CannotConnect as error:
+        yield partial(_refuse, error)
+        return
+
+    with scratch_server(binaries) as running:
 
         def ready() -> Scratch:
-            scratch = starting.result()
-            make_roles(scratch.server, target.connection)
-            return scratch
+            server = running()
+            make_roles(server, target.connection)
+            return Scratch(server, version)
 
         yield ready
 
 
-def _start(running: ExitStack, major: int) -> Scratch:
-    binaries, version = find_programs(major)
-    return Scratch(running.enter_context(scratch_server(binaries)), version)
+def _refuse(fault: CarecliError) -> NoReturn:
+    raise fault
 
 
 def build_plan(scratch: Scratch, target: Target, actual: Catalogue, owner: str) -> Plan:
