@@ -119,6 +119,20 @@ class Result:
     p95: float
 
 
+def script_text(name: str) -> str:
+    """Return a script, its `-- session of USER` lines replaced by what sets the session up.
+
+    Arguments:
+        name: of the script.
+    """
+    session = (SCRIPTS / "session.sql").read_text(encoding="utf-8")
+    session = session[session.index("select") :].rstrip()
+    text = (SCRIPTS / f"{name}.sql").read_text(encoding="utf-8")
+    return re.sub(
+        r"^-- session of (.+)$", lambda user: session.replace("{user}", user[1]), text, flags=re.M
+    )
+
+
 class Bench:
     """A migrated and filled database of a scratch server.
 
@@ -158,12 +172,14 @@ class Bench:
         defined = [part for name, value in variables.items() for part in ("-D", f"{name}={value}")]
         rows = self._rows(script)
         with tempfile.TemporaryDirectory(prefix="carecli-bench-") as folder:
+            file = Path(folder, "script")
+            file.write_text(script_text(script), encoding="utf-8")
             self._program(
                 "pgbench", "--no-vacuum", "--protocol=prepared", f"--client={clients}",
                 f"--jobs={min(clients, 2)}", f"--time={seconds}", *defined,
-                "--log", f"--log-prefix={folder}/log", f"--file={SCRIPTS / script}.sql",
+                "--log", f"--log-prefix={folder}/log", f"--file={file}",
             )  # fmt: skip
-            files = list(Path(folder).iterdir())
+            files = list(Path(folder).glob("log*"))
             # client, transaction, time in microseconds, ...: the format of pgbench --log.
             times = sorted(
                 int(line.split()[2]) / 1e6 for file in files for line in file.open(encoding="ascii")
@@ -199,7 +215,7 @@ class Bench:
         for script in LATENCY:
             if script in WRITES:
                 continue
-            text = (SCRIPTS / f"{script}.sql").read_text(encoding="utf-8")
+            text = script_text(script)
             body = "".join(line for line in text.splitlines(keepends=True) if line[0] not in "\\-")
             for name, value in variables.items():
                 body = re.sub(rf"(?<!:):{name}\b", value if value.isdigit() else f"'{value}'", body)

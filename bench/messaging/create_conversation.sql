@@ -5,13 +5,7 @@
 \set request :pair % :conversations
 \set helper (:pair + :pair / :conversations) % :helpers
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 select public.create_conversation_atomic(
     md5('request ' || :request)::uuid,
     md5('helper ' || :helper)::uuid,

@@ -6,13 +6,7 @@
 \set helper (:pair + :pair / :conversations) % :helpers
 \set owner :request % :owners
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 insert into public.conversations_v2 (help_request_id, requester_id, helper_id, initial_message)
 values (
     md5('request ' || :request)::uuid,

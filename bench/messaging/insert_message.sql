@@ -1,13 +1,7 @@
 -- One of many people inserts the row himself, under the policies.
 \set conversation random(8 * :own, :conversations - 1)
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('filler ' || :conversation)::uuid || '"}',
-        true
-    );
+-- session of md5('filler ' || :conversation)::uuid
 insert into public.messages_v2 (conversation_id, sender_id, content)
 values (
     md5('conversation ' || :conversation)::uuid,

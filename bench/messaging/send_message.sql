@@ -1,13 +1,7 @@
 -- One of many people writes with V2's function.
 \set conversation random(8 * :own, :conversations - 1)
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('filler ' || :conversation)::uuid || '"}',
-        true
-    );
+-- session of md5('filler ' || :conversation)::uuid
 select public.send_message_v2(
     md5('conversation ' || :conversation)::uuid,
     md5('filler ' || :conversation)::uuid,

@@ -6,26 +6,14 @@
 \set helper (:pair + :pair / :conversations) % :helpers
 \set owner :request % :owners
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 select id, user_id, status
 from public.help_requests
 where id = md5('request ' || :request)::uuid;
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 select id
 from public.conversations
 where help_request_id = md5('request ' || :request)::uuid
@@ -33,13 +21,7 @@ where help_request_id = md5('request ' || :request)::uuid
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 insert into public.conversations (help_request_id, created_by, title)
 values (md5('request ' || :request)::uuid, md5('helper ' || :helper)::uuid, 'Offer of help')
 returning id as conversation
@@ -47,13 +29,7 @@ returning id as conversation
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 insert into public.conversation_participants (conversation_id, user_id)
 values
     (:conversation::uuid, md5('helper ' || :helper)::uuid),
@@ -61,13 +37,7 @@ values
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 select user_id
 from public.conversation_participants
 where conversation_id = :conversation::uuid
@@ -75,13 +45,7 @@ where conversation_id = :conversation::uuid
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 insert into public.messages (conversation_id, sender_id, recipient_id, help_request_id, content)
 values (
     :conversation::uuid,
@@ -93,13 +57,7 @@ values (
 commit;
 
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 update public.help_requests
 set status = 'in_progress'
 where id = md5('request ' || :request)::uuid

@@ -6,13 +6,7 @@
 \set helper (:pair + :pair / :conversations) % :helpers
 \set owner :request % :owners
 begin;
-select
-    set_config('role', 'authenticated', true),
-    set_config(
-        'request.jwt.claims',
-        '{"role": "authenticated", "sub": "' || md5('helper ' || :helper)::uuid || '"}',
-        true
-    );
+-- session of md5('helper ' || :helper)::uuid
 select id, user_id, status
 from public.help_requests
 where id = md5('request ' || :request)::uuid;
