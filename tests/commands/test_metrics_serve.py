@@ -95,12 +95,14 @@ def test_signal_is_not_lost_after_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ThreadingMixIn, "process_request", answer_and_signal)
     late = threading.Timer(20, os.kill, (os.getpid(), signal.SIGTERM))
     late.start()
-    with ThreadPoolExecutor(1) as pool:
-        fetched = pool.submit(fetch, exporter.url.replace("/metrics", "/healthz"))
-        with pytest.raises(click.exceptions.Exit) as caught:
-            _serve_until_signalled(exporter, rounds)
-    assert not late.finished.is_set(), "only the second signal ended it"
-    late.cancel()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            fetched = pool.submit(fetch, exporter.url.replace("/metrics", "/healthz"))
+            with pytest.raises(click.exceptions.Exit) as caught:
+                _serve_until_signalled(exporter, rounds)
+        assert not late.finished.is_set(), "only the second signal ended it"
+    finally:
+        late.cancel()
     assert caught.value.exit_code == 143
 
 
@@ -118,7 +120,7 @@ def test_signal_ends_it_though_clients_hold_every_place(served: Served) -> None:
                     client.send(b"G")
             return served.process.poll() is not None
 
-        wait_for("the places to be taken", lambda: threads_of(served.process.pid) > 128)
+        wait_for("the places to be taken", lambda: threads_of(served.process.pid) > 129)
         served.process.send_signal(signal.SIGTERM)
         wait_for("its end", keep_on)
     assert ended(served)[0] == 143
