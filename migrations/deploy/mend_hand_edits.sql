@@ -1077,22 +1077,147 @@ as $function$
 declare
     v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
+    v_request_id constant pg_catalog.text := messaging.request_id();
+    v_nothing pg_catalog.text;
+    v_conversation_id pg_catalog.uuid;
+    v_now pg_catalog.timestamptz;
     v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
     if v_caller_id is null or p_helper_id is distinct from v_caller_id then
         v_answer := messaging.failure(
-            messaging.request_id(),
+            v_request_id,
             'permission_denied',
             'not_the_caller',
             'Cannot create conversation on behalf of another user'
         );
     else
+        -- At once, or not at all.
+        begin
+            if pg_catalog.octet_length(p_initial_message) between 10 and 1000
+                and pg_catalog.octet_length(p_initial_message)
+                    = pg_catalog.char_length(p_initial_message)
+                and pg_catalog.ascii(p_initial_message) > 32
+                and pg_catalog.ascii(pg_catalog."right"(p_initial_message, 1)) > 32
+                and not pg_catalog.row_security_active(
+                    'public.user_restrictions'::pg_catalog.regclass
+                )
+                and not pg_catalog.row_security_active(
+                    'public.conversations'::pg_catalog.regclass
+                )
+                and not pg_catalog.row_security_active(
+                    'public.conversations_v2'::pg_catalog.regclass
+                )
+            then
+                -- As messaging.take_turn(), without the call.
+                v_nothing := pg_catalog.pg_advisory_xact_lock(
+                    pg_catalog.uuid_hash_extended(p_helper_id, 7166186713870395237)
+                );
+                insert into public.conversations_v2 (
+                    help_request_id,
+                    requester_id,
+                    helper_id,
+                    initial_message
+                )
+                select
+                    request.id,
+                    request.user_id,
+                    p_helper_id,
+                    p_initial_message
+                from messaging.limits as rate
+                cross join public.help_requests as request
+                where rate.action = 'start_conversation'
+                    and request.id = p_help_request_id
+                    and request.user_id <> p_helper_id
+                    and request.status::pg_catalog.text in ('open', 'in_progress')
+                    and exists (
+                        select
+                        from public.profiles as profile
+                        where profile.id = p_helper_id
+                            and profile.verification_status::pg_catalog.text = 'approved'
+                    )
+                    and not exists (
+                        select
+                            restriction.restriction_level,
+                            restriction.can_start_conversations,
+                            restriction.message_limit_per_day,
+                            restriction.applied_at
+                        from public.user_restrictions as restriction
+                        where restriction.user_id = p_helper_id
+                            and (
+                                restriction.expires_at is null
+                                or restriction.expires_at > pg_catalog.now()
+                            )
+                    )
+                    and not exists (
+                        select
+                        from (
+                            select
+                            from public.conversations_v2 as conversation
+                            where conversation.helper_id = p_helper_id
+                                and conversation.created_at > pg_catalog.now() - rate.period
+                            union all
+                            select
+                            from public.conversations as v1
+                            where v1.created_by = p_helper_id
+                                and v1.created_at > pg_catalog.now() - rate.period
+                        ) as started
+                        offset rate.maximum - 1
+                    )
+                    and not exists (
+                        select
+                        from messaging.content_patterns as prohibited
+                        where p_initial_message ~* coalesce(prohibited.needs, prohibited.pattern)
+                    )
+                for share of request
+                returning conversations_v2.id into v_conversation_id;
+
+                if v_conversation_id is not null then
+                    v_now := pg_catalog.clock_timestamp();
+                    insert into messaging.rpc_events (
+                        occurred_at,
+                        request_id,
+                        service,
+                        method,
+                        event,
+                        user_id,
+                        conversation_id,
+                        help_request_id,
+                        version,
+                        duration_ms
+                    )
+                    values (
+                        v_now,
+                        v_request_id,
+                        'MessagingServiceV2',
+                        'startHelpConversation',
+                        'success',
+                        p_helper_id,
+                        v_conversation_id,
+                        p_help_request_id,
+                        'v2',
+                        greatest(extract(epoch from v_now - v_started_at) * 1000, 0)
+                    );
+                    return pg_catalog.jsonb_build_object(
+                        'success', true,
+                        'message', 'Conversation created successfully',
+                        'request_id', v_request_id,
+                        'conversation_id', v_conversation_id
+                    );
+                end if;
+            end if;
+        exception
+            when serialization_failure or deadlock_detected then
+                raise;
+            when others then
+                -- Nothing of it is left; the steps run into the same, and know what to answer.
+                null;
+        end;
         v_answer := messaging.create_conversation(
             p_help_request_id,
             p_helper_id,
             p_initial_message,
-            messaging.request_id()
+            v_request_id
         );
     end if;
     return messaging.record_call(
@@ -1127,22 +1252,154 @@ as $function$
 declare
     v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
+    v_request_id constant pg_catalog.text := messaging.request_id();
+    v_nothing pg_catalog.text;
+    v_message_id pg_catalog.uuid;
+    v_now pg_catalog.timestamptz;
     v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
     if v_caller_id is null or p_sender_id is distinct from v_caller_id then
         v_answer := messaging.failure(
-            messaging.request_id(),
+            v_request_id,
             'permission_denied',
             'not_the_caller',
             'Cannot send message on behalf of another user'
         );
     else
+        -- At once, or not at all.
+        begin
+            if pg_catalog.octet_length(p_content) between 1 and 1000
+                and pg_catalog.octet_length(p_content) = pg_catalog.char_length(p_content)
+                and pg_catalog.ascii(p_content) > 32
+                and pg_catalog.ascii(pg_catalog."right"(p_content, 1)) > 32
+                and not pg_catalog.row_security_active(
+                    'public.user_restrictions'::pg_catalog.regclass
+                )
+                and not pg_catalog.row_security_active(
+                    'public.messages'::pg_catalog.regclass
+                )
+                and not pg_catalog.row_security_active(
+                    'public.messages_v2'::pg_catalog.regclass
+                )
+            then
+                -- As messaging.take_turn(), without the call.
+                v_nothing := pg_catalog.pg_advisory_xact_lock(
+                    pg_catalog.uuid_hash_extended(p_sender_id, 7166186713870395237)
+                );
+                -- Times and locks are those of messaging.write_message().
+                insert into public.messages_v2 (
+                    conversation_id,
+                    sender_id,
+                    content,
+                    created_at,
+                    updated_at
+                )
+                select
+                    turn.conversation_id,
+                    p_sender_id,
+                    p_content,
+                    turn.now,
+                    turn.now
+                from (
+                    select
+                        locked.id as conversation_id,
+                        greatest(
+                            pg_catalog.clock_timestamp(),
+                            locked.last_message_at + interval '1 microsecond'
+                        ) as now
+                    from (
+                        select
+                            conversation.id,
+                            conversation.last_message_at
+                        from messaging.limits as rate
+                        cross join public.conversations_v2 as conversation
+                        where rate.action = 'send_message'
+                            and conversation.id = p_conversation_id
+                            and p_sender_id in (conversation.requester_id, conversation.helper_id)
+                            and conversation.status = 'active'
+                            and not exists (
+                                select
+                                    restriction.restriction_level,
+                                    restriction.can_send_messages,
+                                    restriction.message_limit_per_day,
+                                    restriction.applied_at
+                                from public.user_restrictions as restriction
+                                where restriction.user_id = p_sender_id
+                                    and (
+                                        restriction.expires_at is null
+                                        or restriction.expires_at > pg_catalog.now()
+                                    )
+                            )
+                            and not exists (
+                                select
+                                from (
+                                    select
+                                    from public.messages_v2 as message
+                                    where message.sender_id = p_sender_id
+                                        and message.created_at > pg_catalog.now() - rate.period
+                                    union all
+                                    select
+                                    from public.messages as v1
+                                    where v1.sender_id = p_sender_id
+                                        and v1.created_at > pg_catalog.now() - rate.period
+                                ) as sent
+                                offset rate.maximum - 1
+                            )
+                            and not exists (
+                                select
+                                from messaging.content_patterns as prohibited
+                                where p_content ~* coalesce(prohibited.needs, prohibited.pattern)
+                            )
+                        for no key update of conversation
+                    ) as locked
+                ) as turn
+                returning messages_v2.id into v_message_id;
+
+                if v_message_id is not null then
+                    v_now := pg_catalog.clock_timestamp();
+                    insert into messaging.rpc_events (
+                        occurred_at,
+                        request_id,
+                        service,
+                        method,
+                        event,
+                        user_id,
+                        conversation_id,
+                        version,
+                        duration_ms
+                    )
+                    values (
+                        v_now,
+                        v_request_id,
+                        'MessagingServiceV2',
+                        'sendMessage',
+                        'success',
+                        p_sender_id,
+                        p_conversation_id,
+                        'v2',
+                        greatest(extract(epoch from v_now - v_started_at) * 1000, 0)
+                    );
+                    return pg_catalog.jsonb_build_object(
+                        'success', true,
+                        'message', 'Message sent successfully',
+                        'request_id', v_request_id,
+                        'message_id', v_message_id
+                    );
+                end if;
+            end if;
+        exception
+            when serialization_failure or deadlock_detected then
+                raise;
+            when others then
+                -- Nothing of it is left; the steps run into the same, and know what to answer.
+                null;
+        end;
         v_answer := messaging.send_message(
             p_conversation_id,
             p_sender_id,
             p_content,
-            messaging.request_id()
+            v_request_id
         );
     end if;
     return messaging.record_call(

@@ -146,7 +146,7 @@ values
     (
         'link_without_scheme',
         'link',
-        '\.(?:com|net|org|edu|gov|biz|io|xyz|ru|tk|uk|ly|gl|me|gg)(?:[^a-z0-9]|$)',
+        '\.[a-z]',
         '(?:^|[^a-z0-9@._-])((?:(?:[a-z0-9-]+\.)+(?:com|net|org|edu|gov|biz|io|xyz|ru|tk|co\.uk'
         '|org\.uk)|bit\.ly|goo\.gl|t\.me|wa\.me|discord\.gg)(?:\.[a-z0-9-]+)*)(?![a-z0-9-])'
     );
