@@ -1152,17 +1152,19 @@ begin
                     and not exists (
                         select
                         from (
-                            select
+                            select conversation.created_at
                             from public.conversations_v2 as conversation
                             where conversation.helper_id = p_helper_id
                                 and conversation.created_at > pg_catalog.now() - rate.period
                             union all
-                            select
+                            select v1.created_at
                             from public.conversations as v1
                             where v1.created_by = p_helper_id
                                 and v1.created_at > pg_catalog.now() - rate.period
                         ) as started
+                        order by started.created_at desc
                         offset rate.maximum - 1
+                        limit 1
                     )
                     and not exists (
                         select
@@ -1334,17 +1336,19 @@ begin
                             and not exists (
                                 select
                                 from (
-                                    select
+                                    select message.created_at
                                     from public.messages_v2 as message
                                     where message.sender_id = p_sender_id
                                         and message.created_at > pg_catalog.now() - rate.period
                                     union all
-                                    select
+                                    select v1.created_at
                                     from public.messages as v1
                                     where v1.sender_id = p_sender_id
                                         and v1.created_at > pg_catalog.now() - rate.period
                                 ) as sent
+                                order by sent.created_at desc
                                 offset rate.maximum - 1
+                                limit 1
                             )
                             and not exists (
                                 select
