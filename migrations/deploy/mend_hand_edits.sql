@@ -1141,7 +1141,8 @@ begin
                             restriction.restriction_level,
                             restriction.can_start_conversations,
                             restriction.message_limit_per_day,
-                            restriction.applied_at
+                            restriction.applied_at,
+                            restriction.tableoid
                         from public.user_restrictions as restriction
                         where restriction.user_id = p_helper_id
                             and (
@@ -1161,6 +1162,7 @@ begin
                             from public.conversations as v1
                             where v1.created_by = p_helper_id
                                 and v1.created_at > pg_catalog.now() - rate.period
+                                and v1.tableoid is not null
                         ) as started
                         order by started.created_at desc
                         offset rate.maximum - 1
@@ -1172,6 +1174,7 @@ begin
                         where p_initial_message ~* coalesce(prohibited.needs, prohibited.pattern)
                     )
                 for share of request
+                on conflict on constraint conversations_v2_help_request_id_helper_id_key do nothing
                 returning conversations_v2.id into v_conversation_id;
 
                 if v_conversation_id is not null then
@@ -1211,16 +1214,25 @@ begin
         exception
             when serialization_failure or deadlock_detected then
                 raise;
+            when lock_not_available then
+                -- Nobody waits for the same lock twice, but where it was the log's.
+                if v_conversation_id is null then
+                    v_answer := messaging.start_failed(
+                        v_request_id, sqlstate, sqlerrm, null, p_initial_message
+                    );
+                end if;
             when others then
                 -- Nothing of it is left; the steps run into the same, and know what to answer.
                 null;
         end;
-        v_answer := messaging.create_conversation(
-            p_help_request_id,
-            p_helper_id,
-            p_initial_message,
-            v_request_id
-        );
+        if v_answer is null then
+            v_answer := messaging.create_conversation(
+                p_help_request_id,
+                p_helper_id,
+                p_initial_message,
+                v_request_id
+            );
+        end if;
     end if;
     return messaging.record_call(
         'startHelpConversation',
@@ -1325,7 +1337,8 @@ begin
                                     restriction.restriction_level,
                                     restriction.can_send_messages,
                                     restriction.message_limit_per_day,
-                                    restriction.applied_at
+                                    restriction.applied_at,
+                                    restriction.tableoid
                                 from public.user_restrictions as restriction
                                 where restriction.user_id = p_sender_id
                                     and (
@@ -1345,6 +1358,7 @@ begin
                                     from public.messages as v1
                                     where v1.sender_id = p_sender_id
                                         and v1.created_at > pg_catalog.now() - rate.period
+                                        and v1.tableoid is not null
                                 ) as sent
                                 order by sent.created_at desc
                                 offset rate.maximum - 1
@@ -1395,16 +1409,25 @@ begin
         exception
             when serialization_failure or deadlock_detected then
                 raise;
+            when lock_not_available then
+                -- Nobody waits for the same lock twice, but where it was the log's.
+                if v_message_id is null then
+                    v_answer := messaging.unexpected(
+                        v_request_id, 'Failed to send message', sqlstate, sqlerrm, p_content
+                    );
+                end if;
             when others then
                 -- Nothing of it is left; the steps run into the same, and know what to answer.
                 null;
         end;
-        v_answer := messaging.send_message(
-            p_conversation_id,
-            p_sender_id,
-            p_content,
-            v_request_id
-        );
+        if v_answer is null then
+            v_answer := messaging.send_message(
+                p_conversation_id,
+                p_sender_id,
+                p_content,
+                v_request_id
+            );
+        end if;
     end if;
     return messaging.record_call(
         'sendMessage',

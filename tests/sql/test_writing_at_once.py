@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from tests.plugins.databases import TestDatabase
-from tests.plugins.messaging import Call, People
+from tests.plugins.messaging import Call, People, invoke
 
 PLAIN = "I can help you"
 
@@ -33,6 +34,8 @@ drop policy user_restrictions_select_own on public.user_restrictions;
 alter table public.help_requests disable row level security;
 alter table public.conversations disable row level security;
 alter table public.messages disable row level security;
+alter table public.conversations_v2 disable row level security;
+alter table public.messages_v2 disable row level security;
 insert into public.user_restrictions (user_id, restriction_level, reason)
 values ('e4774cdd-a079-3f86-414e-8b9140bb6db4', 'banned', 'test');
 grant usage on schema messaging to authenticated;
@@ -43,6 +46,16 @@ alter function public.create_conversation_atomic(uuid, uuid, text) owner to auth
 alter function public.send_message_v2(uuid, uuid, text) owner to authenticated
 """
 
+# Row security of the table beneath, which says nothing of itself in the view.
+BEHIND_A_VIEW = (
+    HIDDEN
+    + """;
+alter table public.user_restrictions rename to kept_restrictions;
+create view public.user_restrictions as select * from public.kept_restrictions;
+alter view public.user_restrictions owner to authenticated
+"""
+)
+
 # What keeps Ben from either. Two hours are beyond the hour and the minute that are looked back on.
 PERSON = {
     "banned": "insert into public.user_restrictions (user_id, restriction_level, reason)"
@@ -50,6 +63,7 @@ PERSON = {
     "with a restriction that forbids nothing": "insert into public.user_restrictions"
     " (user_id, reason) values ('{ben}', 'test')",
     "restrictions hidden by a policy": HIDDEN,
+    "restrictions hidden behind a view": BEHIND_A_VIEW,
     "restrictions of another shape": "alter table public.user_restrictions"
     " drop column restriction_level",
     "restrictions gone": "drop table public.user_restrictions",
@@ -243,6 +257,47 @@ def test_rate_of_starts_is_counted_over_its_period(
     migrated.execute(START_STEPS)
     answer = call(people.ben, "create_conversation_atomic", people.open_request, people.ben, PLAIN)
     assert answer["success"] is (age == "61 minutes")
+
+
+def test_duplicate_leaves_no_dead_row(
+    migrated: TestDatabase, call: Call, people: People, conversation: UUID
+) -> None:
+    """What is there already is not written and undone."""
+    for _ in range(3):
+        answer = call(
+            people.ben, "create_conversation_atomic", people.open_request, people.ben, PLAIN
+        )
+        assert answer["conversation_id"] == str(conversation)
+    call(people.mei, "create_conversation_atomic", people.open_request, people.mei, PLAIN)
+    assert migrated.execute("select ctid::text from public.conversations_v2 order by 1") == [
+        ("(0,1)",),
+        ("(0,2)",),
+    ]
+
+
+@pytest.mark.parametrize("locked", ["help_requests", "conversations_v2"])
+def test_lock_is_waited_for_once(
+    migrated: TestDatabase, people: People, conversation: UUID, locked: str
+) -> None:
+    """Where the statement may not last two lock timeouts, there is an answer, and a row."""
+    function, user, arguments = {
+        "help_requests": (
+            "create_conversation_atomic",
+            people.mei,
+            (people.open_request, people.mei, PLAIN),
+        ),
+        "conversations_v2": ("send_message_v2", people.ben, (conversation, people.ben, "Hello")),
+    }[locked]
+    session = migrated.as_role("authenticated", user)
+    session.execute("set lock_timeout = '1s'; set statement_timeout = '1900ms'")
+    with migrated.connect() as holder, holder.transaction():
+        holder.execute(sql.SQL("select from public.{} for update").format(sql.Identifier(locked)))
+        answer = invoke(session, function, *arguments)
+    assert answer["error"] == "server_error"
+    ((logged,),) = migrated.execute(
+        "select sqlstate from messaging.rpc_events where request_id = %s", answer["request_id"]
+    )
+    assert logged == "55P03"
 
 
 def test_log_that_cannot_be_written_fails_no_call(
