@@ -1,8 +1,9 @@
 -- Deploy care_collective_messaging:fix_v2_security_definer_auth to pg
 --
 -- What: second version. Each call of the three functions leaves one row in the event log, whoever
---     calls and whatever is answered; what nearly every call comes to is written at once.
--- Why: metrics and alerts count calls, those of strangers too; and nobody is to wait for them.
+--     calls and whatever is answered; an ordinary call is written at once.
+-- Why: metrics and alerts count calls, those of strangers too; and limits, moderation and the log
+--     may not cost much more than the row.
 -- Requires: event_log, fix_v2_security_definer_auth@v0.1.0, messaging_system_v2_atomic.
 -- Transaction: yes.
 --
@@ -16,14 +17,17 @@ begin;
 
 -- At once ----------------------------------------------------------------------------------------
 -- Each function that is called and each statement costs more than a row. So the two functions that
--- write ask in one statement what nearly every call passes: the person has no restriction at all,
--- and is below the rate; the text is plain, with nothing that a prohibited pattern needs. Where it
--- writes no row, or fails, nothing has happened, and the call goes step by step, which finds out
--- why, or that it may be all the same. Of what the steps ask, nothing may be missing here. A column
--- that is not there must admit nobody, so all that they read is named; nor is a look-up trusted
--- that a policy would cut short, and none in a view, which has no tableoid, because nobody can say
--- so of what lies beneath. Time counts from the beginning of the transaction, which makes the
--- period longer and never shorter.
+-- write ask in one statement what an ordinary call passes: the person has no restriction at all,
+-- and is below the rate; the text is ASCII with nothing to trim, and nothing that a prohibited
+-- pattern needs. Where it writes no row, or fails, nothing has happened, and the call goes step by
+-- step, which finds out why, or that it may be all the same.
+--
+-- It may be stricter than the steps and never laxer: a rule that is given to messaging.admit(),
+-- check_content(), write_conversation() or write_message() has to be given here too, and so has a
+-- column that record_call() fills. A column that is missing must admit nobody, so all that the steps
+-- read is named. No look-up is trusted that a policy would cut short, and none in a view, of which
+-- nobody can say: it has no tableoid. Time counts from the beginning of the transaction, which makes
+-- the period longer and never shorter.
 
 create or replace function public.create_conversation_atomic(
     p_help_request_id uuid,

@@ -29,15 +29,20 @@ SEND_STEPS = STEPS.format(
     "send_message(p_conversation_id uuid, p_sender_id uuid, p_content text, p_request_id text)"
 )
 
-HIDDEN = """
-drop policy user_restrictions_select_own on public.user_restrictions;
-alter table public.help_requests disable row level security;
-alter table public.conversations disable row level security;
-alter table public.messages disable row level security;
-alter table public.conversations_v2 disable row level security;
-alter table public.messages_v2 disable row level security;
-insert into public.user_restrictions (user_id, restriction_level, reason)
-values ('e4774cdd-a079-3f86-414e-8b9140bb6db4', 'banned', 'test');
+# The functions run with the rights of somebody who is subject to policies, where there are any.
+UNDER_POLICIES = (
+    "".join(
+        f"alter table public.{table} disable row level security;"
+        for table in (
+            "user_restrictions",
+            "help_requests",
+            "conversations",
+            "messages",
+            "conversations_v2",
+            "messages_v2",
+        )
+    )
+    + """
 grant usage on schema messaging to authenticated;
 grant create on schema public to authenticated;
 grant execute on all functions in schema messaging to authenticated;
@@ -45,28 +50,60 @@ grant select, insert, update on all tables in schema messaging, public to authen
 alter function public.create_conversation_atomic(uuid, uuid, text) owner to authenticated;
 alter function public.send_message_v2(uuid, uuid, text) owner to authenticated
 """
-
-# Row security of the table beneath, which says nothing of itself in the view.
-BEHIND_A_VIEW = (
-    HIDDEN
-    + """;
-alter table public.user_restrictions rename to kept_restrictions;
-create view public.user_restrictions as select * from public.kept_restrictions;
-alter view public.user_restrictions owner to authenticated
-"""
 )
 
-# What keeps Ben from either. Two hours are beyond the hour and the minute that are looked back on.
+BANNED = """
+insert into public.user_restrictions (user_id, restriction_level, reason)
+values ('{ben}', 'banned', 'test')
+"""
+
+AT_THE_RATE_OF_V1 = """
+update messaging.limits set maximum = 1;
+insert into public.conversations (id, help_request_id, created_by)
+values ('{nobody}', '{other}', '{ben}');
+insert into public.messages (conversation_id, sender_id, recipient_id, content)
+values ('{nobody}', '{ben}', '{mei}', 'Hello')
+"""
+
+
+def hidden(table: str, policy: str) -> str:
+    """Return what hides all rows of a table by row security."""
+    return (
+        f"; alter table public.{table} enable row level security"
+        f"; drop policy {policy} on public.{table}"
+    )
+
+
+def behind_a_view(table: str) -> str:
+    """Return what puts a view in the place of a table."""
+    return (
+        f"; alter table public.{table} rename to kept_{table}"
+        f"; create view public.{table} as select * from public.kept_{table}"
+        f"; alter view public.{table} owner to authenticated"
+    )
+
+
+RESTRICTIONS = ("user_restrictions", "user_restrictions_select_own")
+V1_CONVERSATIONS = ("conversations", "conversations_select_participant")
+V1_MESSAGES = ("messages", "messages_select_participant")
+
+HIDDEN_RESTRICTIONS = f"{BANNED};{UNDER_POLICIES}{hidden(*RESTRICTIONS)}"
+HIDDEN_V1 = f"{AT_THE_RATE_OF_V1};{UNDER_POLICIES}{hidden(*V1_CONVERSATIONS)}{hidden(*V1_MESSAGES)}"
+
+# What keeps Ben from either, or may.
 PERSON = {
-    "banned": "insert into public.user_restrictions (user_id, restriction_level, reason)"
-    " values ('{ben}', 'banned', 'test')",
+    "banned": BANNED,
     "with a restriction that forbids nothing": "insert into public.user_restrictions"
     " (user_id, reason) values ('{ben}', 'test')",
-    "restrictions hidden by a policy": HIDDEN,
-    "restrictions hidden behind a view": BEHIND_A_VIEW,
+    "restrictions hidden by a policy": HIDDEN_RESTRICTIONS,
+    "restrictions hidden behind a view": HIDDEN_RESTRICTIONS + behind_a_view("user_restrictions"),
     "restrictions of another shape": "alter table public.user_restrictions"
     " drop column restriction_level",
     "restrictions gone": "drop table public.user_restrictions",
+    "V1 hidden by a policy": HIDDEN_V1,
+    "V1 hidden behind a view": HIDDEN_V1
+    + behind_a_view("conversations")
+    + behind_a_view("messages"),
     "V1 gone": "drop table public.messages, public.conversation_participants, public.conversations",
     "limits gone": "delete from messaging.limits",
     "at the rate of V2": "update messaging.limits set maximum = 1;"
@@ -74,11 +111,7 @@ PERSON = {
     " initial_message) values ('{other}', '{mei}', '{ben}', 'I can help you');"
     " insert into public.messages_v2 (conversation_id, sender_id, content)"
     " select id, '{ben}', 'Hello' from public.conversations_v2 where help_request_id = '{other}'",
-    "at the rate of V1": "update messaging.limits set maximum = 1;"
-    " insert into public.conversations (id, help_request_id, created_by)"
-    " values ('{nobody}', '{other}', '{ben}');"
-    " insert into public.messages (conversation_id, sender_id, recipient_id, content)"
-    " values ('{nobody}', '{ben}', '{mei}', 'Hello')",
+    "at the rate of V1": AT_THE_RATE_OF_V1,
 }
 
 TEXTS = {
@@ -252,7 +285,7 @@ def test_rate_of_starts_is_counted_over_its_period(
     age: str,
 ) -> None:
     """What was started before the period does not count."""
-    prepare(PERSON["at the rate of V1"])
+    prepare(AT_THE_RATE_OF_V1)
     migrated.execute("update public.conversations set created_at = now() - %s::interval", age)
     migrated.execute(START_STEPS)
     answer = call(people.ben, "create_conversation_atomic", people.open_request, people.ben, PLAIN)
@@ -279,7 +312,7 @@ def test_duplicate_leaves_no_dead_row(
 def test_lock_is_waited_for_once(
     migrated: TestDatabase, people: People, conversation: UUID, locked: str
 ) -> None:
-    """Where the statement may not last two lock timeouts, there is an answer, and a row."""
+    """Whoever waited in vain is answered, and does not go the steps to wait again."""
     function, user, arguments = {
         "help_requests": (
             "create_conversation_atomic",
@@ -288,8 +321,10 @@ def test_lock_is_waited_for_once(
         ),
         "conversations_v2": ("send_message_v2", people.ben, (conversation, people.ben, "Hello")),
     }[locked]
+    for steps in (START_STEPS, SEND_STEPS):
+        migrated.execute(steps)
     session = migrated.as_role("authenticated", user)
-    session.execute("set lock_timeout = '1s'; set statement_timeout = '1900ms'")
+    session.execute("set lock_timeout = '50ms'")
     with migrated.connect() as holder, holder.transaction():
         holder.execute(sql.SQL("select from public.{} for update").format(sql.Identifier(locked)))
         answer = invoke(session, function, *arguments)
