@@ -24,10 +24,10 @@ begin;
 --
 -- It may be stricter than the steps and never laxer: a rule that is given to messaging.admit(),
 -- check_content(), write_conversation() or write_message() has to be given here too, and so has a
--- column that record_call() fills. A column that is missing must admit nobody, so all that the steps
--- read is named. No look-up is trusted that a policy would cut short, and none in a view, of which
--- nobody can say: it has no tableoid. Time counts from the beginning of the transaction, which makes
--- the period longer and never shorter.
+-- column that record_call() fills. A column that is missing must admit nobody, so all that the
+-- steps read is named. No look-up is trusted that a policy would cut short, and none in a view, of
+-- which nobody can say: it has no tableoid. Time counts from the beginning of the transaction,
+-- which makes the period longer and never shorter.
 
 create or replace function public.create_conversation_atomic(
     p_help_request_id uuid,
