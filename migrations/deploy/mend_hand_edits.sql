@@ -1077,10 +1077,16 @@ as $function$
 declare
     v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
-    v_request_id constant pg_catalog.text := messaging.request_id();
-    v_nothing pg_catalog.text;
+    -- As messaging.request_id(), without the call, and without asking the system for randomness.
+    v_request_id constant pg_catalog.text := pg_catalog.concat(
+        'v2_',
+        pg_catalog.floor(pg_catalog.date_part('epoch', v_started_at) * 1000)::pg_catalog.int8,
+        '_',
+        pg_catalog.lpad(
+            pg_catalog.to_hex((pg_catalog.random() * 281474976710655)::pg_catalog.int8), 12, '0'
+        )
+    );
     v_conversation_id pg_catalog.uuid;
-    v_now pg_catalog.timestamptz;
     v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
@@ -1094,11 +1100,7 @@ begin
     else
         -- At once, or not at all.
         begin
-            if pg_catalog.octet_length(p_initial_message) between 10 and 1000
-                and pg_catalog.octet_length(p_initial_message)
-                    = pg_catalog.char_length(p_initial_message)
-                and pg_catalog.ascii(p_initial_message) > 32
-                and pg_catalog.ascii(pg_catalog."right"(p_initial_message, 1)) > 32
+            if p_initial_message ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )
@@ -1108,11 +1110,11 @@ begin
                 and not pg_catalog.row_security_active(
                     'public.conversations_v2'::pg_catalog.regclass
                 )
-            then
                 -- As messaging.take_turn(), without the call.
-                v_nothing := pg_catalog.pg_advisory_xact_lock(
+                and pg_catalog.pg_advisory_xact_lock(
                     pg_catalog.uuid_hash_extended(p_helper_id, 7166186713870395237)
-                );
+                ) is not null
+            then
                 insert into public.conversations_v2 (
                     help_request_id,
                     requester_id,
@@ -1124,10 +1126,9 @@ begin
                     request.user_id,
                     p_helper_id,
                     p_initial_message
-                from messaging.limits as rate
+                from messaging.rules_at_once as rules
                 cross join public.help_requests as request
-                where rate.action = 'start_conversation'
-                    and request.id = p_help_request_id
+                where request.id = p_help_request_id
                     and request.user_id <> p_helper_id
                     and request.status::pg_catalog.text in ('open', 'in_progress')
                     and exists (
@@ -1147,38 +1148,30 @@ begin
                         where restriction.user_id = p_helper_id
                             and (
                                 restriction.expires_at is null
-                                or restriction.expires_at > pg_catalog.now()
+                                or restriction.expires_at > v_started_at
                             )
                     )
-                    and not exists (
-                        select
+                    and (
+                        select pg_catalog.count(*)
                         from (
                             select conversation.created_at
                             from public.conversations_v2 as conversation
                             where conversation.helper_id = p_helper_id
-                                and conversation.created_at > pg_catalog.now() - rate.period
+                                and conversation.created_at > v_started_at - rules.start_period
                             union all
                             select v1.created_at
                             from public.conversations as v1
                             where v1.created_by = p_helper_id
-                                and v1.created_at > pg_catalog.now() - rate.period
+                                and v1.created_at > v_started_at - rules.start_period
                                 and v1.tableoid is not null
                         ) as started
-                        order by started.created_at desc
-                        offset rate.maximum - 1
-                        limit 1
-                    )
-                    and not exists (
-                        select
-                        from messaging.content_patterns as prohibited
-                        where p_initial_message ~* coalesce(prohibited.needs, prohibited.pattern)
-                    )
+                    ) < rules.start_maximum
+                    and p_initial_message !~* all (rules.prohibited)
                 for share of request
                 on conflict on constraint conversations_v2_help_request_id_helper_id_key do nothing
                 returning conversations_v2.id into v_conversation_id;
 
                 if v_conversation_id is not null then
-                    v_now := pg_catalog.clock_timestamp();
                     insert into messaging.rpc_events (
                         occurred_at,
                         request_id,
@@ -1192,7 +1185,7 @@ begin
                         duration_ms
                     )
                     values (
-                        v_now,
+                        pg_catalog.clock_timestamp(),
                         v_request_id,
                         'MessagingServiceV2',
                         'startHelpConversation',
@@ -1201,7 +1194,12 @@ begin
                         v_conversation_id,
                         p_help_request_id,
                         'v2',
-                        greatest(extract(epoch from v_now - v_started_at) * 1000, 0)
+                        greatest(
+                            pg_catalog.date_part(
+                                'epoch', pg_catalog.clock_timestamp() - v_started_at
+                            ) * 1000,
+                            0
+                        )
                     );
                     return pg_catalog.jsonb_build_object(
                         'success', true,
@@ -1266,10 +1264,16 @@ as $function$
 declare
     v_started_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     v_caller_id constant pg_catalog.uuid := messaging.caller_id();
-    v_request_id constant pg_catalog.text := messaging.request_id();
-    v_nothing pg_catalog.text;
+    -- As messaging.request_id(), without the call, and without asking the system for randomness.
+    v_request_id constant pg_catalog.text := pg_catalog.concat(
+        'v2_',
+        pg_catalog.floor(pg_catalog.date_part('epoch', v_started_at) * 1000)::pg_catalog.int8,
+        '_',
+        pg_catalog.lpad(
+            pg_catalog.to_hex((pg_catalog.random() * 281474976710655)::pg_catalog.int8), 12, '0'
+        )
+    );
     v_message_id pg_catalog.uuid;
-    v_now pg_catalog.timestamptz;
     v_answer pg_catalog.jsonb;
 begin
     -- Nobody in the name of nobody is a stranger too.
@@ -1283,10 +1287,7 @@ begin
     else
         -- At once, or not at all.
         begin
-            if pg_catalog.octet_length(p_content) between 1 and 1000
-                and pg_catalog.octet_length(p_content) = pg_catalog.char_length(p_content)
-                and pg_catalog.ascii(p_content) > 32
-                and pg_catalog.ascii(pg_catalog."right"(p_content, 1)) > 32
+            if p_content ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )
@@ -1296,11 +1297,11 @@ begin
                 and not pg_catalog.row_security_active(
                     'public.messages_v2'::pg_catalog.regclass
                 )
-            then
                 -- As messaging.take_turn(), without the call.
-                v_nothing := pg_catalog.pg_advisory_xact_lock(
+                and pg_catalog.pg_advisory_xact_lock(
                     pg_catalog.uuid_hash_extended(p_sender_id, 7166186713870395237)
-                );
+                ) is not null
+            then
                 -- Times and locks are those of messaging.write_message().
                 insert into public.messages_v2 (
                     conversation_id,
@@ -1326,10 +1327,9 @@ begin
                         select
                             conversation.id,
                             conversation.last_message_at
-                        from messaging.limits as rate
+                        from messaging.rules_at_once as rules
                         cross join public.conversations_v2 as conversation
-                        where rate.action = 'send_message'
-                            and conversation.id = p_conversation_id
+                        where conversation.id = p_conversation_id
                             and p_sender_id in (conversation.requester_id, conversation.helper_id)
                             and conversation.status = 'active'
                             and not exists (
@@ -1343,39 +1343,31 @@ begin
                                 where restriction.user_id = p_sender_id
                                     and (
                                         restriction.expires_at is null
-                                        or restriction.expires_at > pg_catalog.now()
+                                        or restriction.expires_at > v_started_at
                                     )
                             )
-                            and not exists (
-                                select
+                            and (
+                                select pg_catalog.count(*)
                                 from (
                                     select message.created_at
                                     from public.messages_v2 as message
                                     where message.sender_id = p_sender_id
-                                        and message.created_at > pg_catalog.now() - rate.period
+                                        and message.created_at > v_started_at - rules.send_period
                                     union all
                                     select v1.created_at
                                     from public.messages as v1
                                     where v1.sender_id = p_sender_id
-                                        and v1.created_at > pg_catalog.now() - rate.period
+                                        and v1.created_at > v_started_at - rules.send_period
                                         and v1.tableoid is not null
                                 ) as sent
-                                order by sent.created_at desc
-                                offset rate.maximum - 1
-                                limit 1
-                            )
-                            and not exists (
-                                select
-                                from messaging.content_patterns as prohibited
-                                where p_content ~* coalesce(prohibited.needs, prohibited.pattern)
-                            )
+                            ) < rules.send_maximum
+                            and p_content !~* all (rules.prohibited)
                         for no key update of conversation
                     ) as locked
                 ) as turn
                 returning messages_v2.id into v_message_id;
 
                 if v_message_id is not null then
-                    v_now := pg_catalog.clock_timestamp();
                     insert into messaging.rpc_events (
                         occurred_at,
                         request_id,
@@ -1388,7 +1380,7 @@ begin
                         duration_ms
                     )
                     values (
-                        v_now,
+                        pg_catalog.clock_timestamp(),
                         v_request_id,
                         'MessagingServiceV2',
                         'sendMessage',
@@ -1396,7 +1388,12 @@ begin
                         p_sender_id,
                         p_conversation_id,
                         'v2',
-                        greatest(extract(epoch from v_now - v_started_at) * 1000, 0)
+                        greatest(
+                            pg_catalog.date_part(
+                                'epoch', pg_catalog.clock_timestamp() - v_started_at
+                            ) * 1000,
+                            0
+                        )
                     );
                     return pg_catalog.jsonb_build_object(
                         'success', true,

@@ -166,6 +166,12 @@ with expected (since, relation, name, type, nullability, filled_with) as (
             'moderation', 'messaging.content_patterns', 'changed_at', 'timestamp with time zone',
             'null', null
         ),
+        ('rules_at_once', 'messaging.rules_at_once', 'id', 'boolean', 'not null', 'true'),
+        ('rules_at_once', 'messaging.rules_at_once', 'start_maximum', 'integer', 'null', null),
+        ('rules_at_once', 'messaging.rules_at_once', 'start_period', 'interval', 'null', null),
+        ('rules_at_once', 'messaging.rules_at_once', 'send_maximum', 'integer', 'null', null),
+        ('rules_at_once', 'messaging.rules_at_once', 'send_period', 'interval', 'null', null),
+        ('rules_at_once', 'messaging.rules_at_once', 'prohibited', 'text[]', 'not null', null),
         ('conversation_status', 'public.conversations_v2', 'blocked_by', 'uuid', 'null', null),
         ('conversation_reading', 'messaging.listed_conversation', 'id', 'uuid', 'null', null),
         (

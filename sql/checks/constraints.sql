@@ -183,6 +183,8 @@ with expected (since, relation, name, definition) as (
             'CHECK (((char_length(pattern) >= 1) AND (char_length(pattern) <= 2000)))'
         ),
         ('moderation', 'messaging.content_patterns', 'content_patterns_pkey', 'PRIMARY KEY (name)'),
+        ('rules_at_once', 'messaging.rules_at_once', 'rules_at_once_one_row', 'CHECK (id)'),
+        ('rules_at_once', 'messaging.rules_at_once', 'rules_at_once_pkey', 'PRIMARY KEY (id)'),
         (
             'conversation_status', 'public.conversations_v2', 'conversations_v2_blocked_by_known',
             'CHECK (((blocked_by IS NULL) OR ((status = ''blocked''::text) AND ((blocked_by = '

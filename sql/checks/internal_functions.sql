@@ -121,6 +121,12 @@ with expected (since, until, signature, result, volatility, security) as (
             'moderation', null, 'messaging.set_content_pattern(text,text,text,text)', 'void',
             'volatile', 'definer'
         ),
+        ('rules_at_once', null, 'messaging.keep_rules_at_once()', 'trigger', 'volatile', 'definer'),
+        ('rules_at_once', null, 'messaging.prohibited_at_once()', 'text[]', 'stable', 'invoker'),
+        (
+            'rules_at_once', null, 'messaging.read_rules_at_once()', 'messaging.rules_at_once',
+            'stable', 'invoker'
+        ),
         (
             'messaging_system_v2_atomic', null, 'messaging.failure(text,text,text,text,jsonb)',
             'jsonb', 'stable', 'invoker'

@@ -19,6 +19,7 @@ with expected (since, kind, name) as (
         ('limits', 'table', 'messaging.limits'),
         ('moderation', 'table', 'messaging.allowed_link_domains'),
         ('moderation', 'table', 'messaging.content_patterns'),
+        ('rules_at_once', 'table', 'messaging.rules_at_once'),
         ('conversation_reading', 'type', 'messaging.listed_conversation'),
         ('conversation_reading', 'type', 'messaging.message'),
         ('send_message', 'table', 'messaging.client_messages'),

@@ -66,6 +66,18 @@ with expected (since, relation, name, definition) as (
             'messaging.note_moderation_author()'
         ),
         (
+            'rules_at_once', 'messaging.content_patterns', 'content_patterns_keep_rules_at_once',
+            'CREATE TRIGGER content_patterns_keep_rules_at_once AFTER INSERT OR DELETE OR UPDATE '
+            'OR TRUNCATE ON messaging.content_patterns FOR EACH STATEMENT EXECUTE FUNCTION '
+            'messaging.keep_rules_at_once()'
+        ),
+        (
+            'rules_at_once', 'messaging.limits', 'limits_keep_rules_at_once',
+            'CREATE TRIGGER limits_keep_rules_at_once AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE '
+            'ON messaging.limits FOR EACH STATEMENT EXECUTE FUNCTION '
+            'messaging.keep_rules_at_once()'
+        ),
+        (
             'conversation_status', 'public.conversations_v2', 'conversations_v2_guard_block',
             'CREATE TRIGGER conversations_v2_guard_block BEFORE UPDATE OF status, blocked_by ON '
             'public.conversations_v2 FOR EACH ROW WHEN (((old.status = ''blocked''::text) OR '
