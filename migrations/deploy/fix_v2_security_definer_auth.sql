@@ -27,9 +27,8 @@ begin;
 -- check_content(), write_conversation() or write_message() has to be given here too, and so has a
 -- column that record_call() fills. A column that is missing must admit nobody, so all that the
 -- steps read is named. No look-up is trusted that a policy would cut short, and none in a view, of
--- which nobody can say: it has no tableoid. The length of a text is left to the table's own
--- constraint. Time counts from the beginning of the call, which makes the period longer and never
--- shorter.
+-- which nobody can say: it has no tableoid. Time counts from the beginning of the call, which makes
+-- the period longer and never shorter.
 
 create or replace function public.create_conversation_atomic(
     p_help_request_id uuid,
@@ -68,7 +67,8 @@ begin
     else
         -- At once, or not at all.
         begin
-            if p_initial_message ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
+            if pg_catalog.octet_length(p_initial_message) between 10 and 1000
+                and p_initial_message ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )
@@ -255,7 +255,8 @@ begin
     else
         -- At once, or not at all.
         begin
-            if p_content ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
+            if pg_catalog.octet_length(p_content) between 1 and 1000
+                and p_content ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )

@@ -1100,7 +1100,8 @@ begin
     else
         -- At once, or not at all.
         begin
-            if p_initial_message ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
+            if pg_catalog.octet_length(p_initial_message) between 10 and 1000
+                and p_initial_message ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )
@@ -1287,7 +1288,8 @@ begin
     else
         -- At once, or not at all.
         begin
-            if p_content ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
+            if pg_catalog.octet_length(p_content) between 1 and 1000
+                and p_content ~ '^[!-~](?:[\x01-\x7f]*[!-~])?$'
                 and not pg_catalog.row_security_active(
                     'public.user_restrictions'::pg_catalog.regclass
                 )

@@ -35,7 +35,7 @@ create table messaging.rules_at_once (
 
 comment on table messaging.rules_at_once is
     'messaging.limits and messaging.content_patterns in one row, for the calls that write at once. '
-    'Kept by triggers; nobody edits it.';
+    'Kept by triggers: nobody edits it, and a restore of data alone leaves it out.';
 comment on column messaging.rules_at_once.id is
     'True: there is one row.';
 comment on column messaging.rules_at_once.start_maximum is
@@ -70,10 +70,12 @@ declare
     v_matches_nothing boolean;
 begin
     select
-        pg_catalog.array_agg(needed.pattern order by needed.pattern),
-        pg_catalog.string_agg('(?:' || needed.pattern || ')', '|' order by needed.pattern)
+        pg_catalog.array_agg(needed.pattern order by needed.pattern collate "C"),
+        pg_catalog.string_agg(
+            '(?:' || needed.pattern || ')', '|' order by needed.pattern collate "C"
+        )
             filter (where needed.is_joined),
-        pg_catalog.array_agg(needed.pattern order by needed.pattern)
+        pg_catalog.array_agg(needed.pattern order by needed.pattern collate "C")
             filter (where not needed.is_joined)
     into
         v_each,
@@ -143,8 +145,12 @@ security definer
 set search_path = ''
 as $function$
 begin
-    -- One after the other: who comes second reads what the first has written.
+    -- One after the other, before there is a row that somebody else could wait for: who comes
+    -- second reads what the first has written.
     lock table messaging.rules_at_once in share row exclusive mode;
+    if tg_when = 'BEFORE' then
+        return null;
+    end if;
     insert into messaging.rules_at_once (
         id,
         start_maximum,
@@ -179,6 +185,14 @@ revoke all
 comment on function messaging.keep_rules_at_once() is
     'Trigger: keeps the row of messaging.rules_at_once.';
 
+create trigger limits_take_turns
+    before insert or update or delete
+    on messaging.limits
+    for each statement
+    execute function messaging.keep_rules_at_once();
+comment on trigger limits_take_turns on messaging.limits is
+    'Who changes a rule waits for whoever is changing one.';
+
 create trigger limits_keep_rules_at_once
     after insert or update or delete or truncate
     on messaging.limits
@@ -186,6 +200,14 @@ create trigger limits_keep_rules_at_once
     execute function messaging.keep_rules_at_once();
 comment on trigger limits_keep_rules_at_once on messaging.limits is
     'Keeps messaging.rules_at_once.';
+
+create trigger content_patterns_take_turns
+    before insert or update or delete
+    on messaging.content_patterns
+    for each statement
+    execute function messaging.keep_rules_at_once();
+comment on trigger content_patterns_take_turns on messaging.content_patterns is
+    'Who changes a rule waits for whoever is changing one.';
 
 create trigger content_patterns_keep_rules_at_once
     after insert or update or delete or truncate

@@ -20,7 +20,9 @@ end;
 $timeout$;
 
 drop trigger content_patterns_keep_rules_at_once on messaging.content_patterns;
+drop trigger content_patterns_take_turns on messaging.content_patterns;
 drop trigger limits_keep_rules_at_once on messaging.limits;
+drop trigger limits_take_turns on messaging.limits;
 drop function messaging.keep_rules_at_once();
 drop function messaging.read_rules_at_once();
 drop function messaging.prohibited_at_once();

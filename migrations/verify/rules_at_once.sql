@@ -1,7 +1,7 @@
 -- Verify care_collective_messaging:rules_at_once on pg
 --
--- What: compare the row with what it is made of, before and after limits and patterns change in each
---     way; look who may read it.
+-- What: compare the row with what it is made of, before and after limits and patterns change, and with
+--     texts that have to be looked at; look which changes are watched, and who may read it.
 -- Why: a call that is written at once asks nothing else.
 -- Requires: nothing.
 -- Transaction: yes, rolled back.
@@ -24,7 +24,7 @@ begin
         'select messaging.set_content_pattern(''verify_word'', ''profanity'', ''zqxj(.)\1'')',
         'select messaging.set_content_pattern(''verify_link'', ''link'', ''verify://(x)'', ''fy:'')',
         'select messaging.remove_content_pattern(''verify_word'')',
-        'truncate messaging.content_patterns'
+        'delete from messaging.content_patterns where name <> ''verify_link'''
     ] loop
         if v_statement <> 'nothing' then
             exit when pg_catalog.pg_is_in_recovery();
@@ -43,6 +43,62 @@ begin
     end loop;
 end;
 $row$;
+
+do $texts$
+declare
+    v_wrong text;
+begin
+    if pg_catalog.pg_is_in_recovery() then
+        return;
+    end if;
+    delete from messaging.content_patterns;
+    perform messaging.set_content_pattern('verify_word', 'profanity', 'zqxj(.)\1');
+    perform messaging.set_content_pattern('verify_link', 'link', 'verify://(x)', 'fy:');
+
+    select written.text
+    into v_wrong
+    from (
+        values
+            ('A ZQXJAA here', true),
+            ('very FY: that', true),
+            ('zqxjab verify', false)
+    ) as written (text, is_prohibited)
+    cross join messaging.rules_at_once as rules
+    where (written.text ~* any (rules.prohibited)) is distinct from written.is_prohibited;
+    if found then
+        raise exception using
+            errcode = 'assert_failure',
+            message = pg_catalog.format('%L is taken for what it is not', v_wrong);
+    end if;
+end;
+$texts$;
+
+-- Not tried: a truncate that waits for its lock would make every call behind it wait.
+do $truncate$
+declare
+    v_missing text;
+begin
+    select pg_catalog.string_agg(watched.name::text, ', ')
+    into v_missing
+    from pg_catalog.unnest(
+        array['messaging.limits', 'messaging.content_patterns']::pg_catalog.regclass []
+    ) as watched (name)
+    where not exists (
+        select
+        from pg_catalog.pg_trigger as watching
+        where watching.tgrelid = watched.name
+            and watching.tgfoid = 'messaging.keep_rules_at_once'::pg_catalog.regproc
+            -- After each statement, a truncate among them: bits of pg_trigger.h.
+            and watching.tgtype & 99 = 32
+            and watching.tgenabled in ('O', 'A')
+    );
+    if v_missing is not null then
+        raise exception using
+            errcode = 'assert_failure',
+            message = 'nobody notices when these are truncated: ' || v_missing;
+    end if;
+end;
+$truncate$;
 
 do $privileges$
 declare

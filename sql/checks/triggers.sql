@@ -72,10 +72,21 @@ with expected (since, relation, name, definition) as (
             'messaging.keep_rules_at_once()'
         ),
         (
+            'rules_at_once', 'messaging.content_patterns', 'content_patterns_take_turns',
+            'CREATE TRIGGER content_patterns_take_turns BEFORE INSERT OR DELETE OR UPDATE ON '
+            'messaging.content_patterns FOR EACH STATEMENT EXECUTE FUNCTION '
+            'messaging.keep_rules_at_once()'
+        ),
+        (
             'rules_at_once', 'messaging.limits', 'limits_keep_rules_at_once',
             'CREATE TRIGGER limits_keep_rules_at_once AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE '
             'ON messaging.limits FOR EACH STATEMENT EXECUTE FUNCTION '
             'messaging.keep_rules_at_once()'
+        ),
+        (
+            'rules_at_once', 'messaging.limits', 'limits_take_turns',
+            'CREATE TRIGGER limits_take_turns BEFORE INSERT OR DELETE OR UPDATE ON '
+            'messaging.limits FOR EACH STATEMENT EXECUTE FUNCTION messaging.keep_rules_at_once()'
         ),
         (
             'conversation_status', 'public.conversations_v2', 'conversations_v2_guard_block',

@@ -276,6 +276,30 @@ def test_other_texts_go_step_by_step(
     assert rows(migrated) == before
 
 
+@pytest.mark.parametrize(("start", "message"), [("x" * 9, ""), ("x" * 1001, "x" * 1001)])
+def test_length_is_not_left_to_the_table(
+    migrated: TestDatabase,
+    call: Call,
+    people: People,
+    conversation: UUID,
+    start: str,
+    message: str,
+) -> None:
+    """What is too short or too long is not looked at any further, whatever the table would take."""
+    migrated.execute(
+        "alter table public.conversations_v2"
+        " drop constraint conversations_v2_initial_message_length"
+    )
+    migrated.execute("alter table public.messages_v2 drop constraint messages_v2_content_length")
+    for steps in (START_STEPS, SEND_STEPS):
+        migrated.execute(steps)
+    for answer in (
+        call(people.mei, "create_conversation_atomic", people.open_request, people.mei, start),
+        call(people.ben, "send_message_v2", conversation, people.ben, message),
+    ):
+        assert answer["error"] == "steps"
+
+
 @pytest.mark.parametrize("age", ["61 minutes", "59 minutes"])
 def test_rate_of_starts_is_counted_over_its_period(
     migrated: TestDatabase,
