@@ -113,23 +113,29 @@ comment on function messaging.prohibited_at_once() is
 
 create function messaging.read_rules_at_once()
 returns messaging.rules_at_once
-language sql
+language plpgsql
 stable
 set search_path = ''
-begin atomic
+as $function$
+declare
+    v_rules messaging.rules_at_once;
+begin
     select
-        always.id,
-        started.maximum,
-        started.period,
-        sent.maximum,
-        sent.period,
-        messaging.prohibited_at_once()
-    from (values (true)) as always (id)
+        true as id,
+        started.maximum as start_maximum,
+        started.period as start_period,
+        sent.maximum as send_maximum,
+        sent.period as send_period,
+        messaging.prohibited_at_once() as prohibited
+    into v_rules
+    from (values (true)) as always (is_there)
     left join messaging.limits as started
         on started.action = 'start_conversation'
     left join messaging.limits as sent
         on sent.action = 'send_message';
+    return v_rules;
 end;
+$function$;
 
 revoke all
     on function messaging.read_rules_at_once()

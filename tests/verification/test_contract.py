@@ -181,7 +181,7 @@ def test_check_of_rows_needs_its_table(migrated: TestDatabase, verify: Verify) -
     query = "select 'error' as level, 'a' as object, 'b' as detail, 'c' as remediation"
     both = "messaging.limits", "messaging.rollout"
     assert verify(migrated, (check(query, "mine", *both),)).checked == 1
-    migrated.execute("drop table messaging.limits cascade")
+    migrated.execute("drop table messaging.limits")
     assert verify(migrated, (check(query, "mine", *both),)).checked == 0
 
 
