@@ -21,10 +21,9 @@ begin
         'nothing',
         'select messaging.set_limit(''start_conversation'', 7, ''7 minutes'')',
         'delete from messaging.limits where action = ''send_message''',
+        'delete from messaging.content_patterns',
         'select messaging.set_content_pattern(''verify_word'', ''profanity'', ''zqxj(.)\1'')',
-        'select messaging.set_content_pattern(''verify_link'', ''link'', ''verify://(x)'', ''fy:'')',
-        'select messaging.remove_content_pattern(''verify_word'')',
-        'delete from messaging.content_patterns where name <> ''verify_link'''
+        'select messaging.set_content_pattern(''verify_link'', ''link'', ''verify://(x)'', ''fy:'')'
     ] loop
         if v_statement <> 'nothing' then
             exit when pg_catalog.pg_is_in_recovery();
@@ -44,6 +43,7 @@ begin
 end;
 $row$;
 
+-- With the two patterns of the last statements.
 do $texts$
 declare
     v_wrong text;
@@ -51,10 +51,6 @@ begin
     if pg_catalog.pg_is_in_recovery() then
         return;
     end if;
-    delete from messaging.content_patterns;
-    perform messaging.set_content_pattern('verify_word', 'profanity', 'zqxj(.)\1');
-    perform messaging.set_content_pattern('verify_link', 'link', 'verify://(x)', 'fy:');
-
     select written.text
     into v_wrong
     from (

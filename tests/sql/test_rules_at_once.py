@@ -157,7 +157,7 @@ def test_others_stay_joined(ruled: TestDatabase) -> None:
 
 
 def test_row_is_the_same_in_every_collation(ruled: TestDatabase) -> None:
-    """A copy of the database under another collation has no finding."""
+    """Each list is put in order byte by byte, so a copy under another collation has no finding."""
     ((definition,),) = ruled.execute(
         "select pg_get_functiondef('messaging.prohibited_at_once'::regproc)"
     )
