@@ -98,21 +98,20 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
             self.session.defer(f"lock table {self.changes_table} in exclusive mode;")
 
     def commit(self) -> None:
-        """Commit, unless the migration lock is gone; a signal is put off until it is done.
+        """Run what was put off and commit, unless the migration lock is gone.
 
-        What cannot be committed is rolled back, so that the next attempt has a transaction of
-        its own.
+        A signal may strike while scripts run, and is put off while the commit is under way. What
+        cannot be committed is rolled back, so that the next attempt has a transaction of its own.
         """
-        with uninterrupted():
-            try:
+        try:
+            self.session.run()
+            with uninterrupted():
                 self._before_commit()
                 self.session.run("commit;")
-            except BaseException:
-                self.registry.forget_latest()
-                self.session.roll_back()
-                raise
-            finally:
-                self._in_transaction = False
+        except BaseException:
+            self.rollback()
+            raise
+        self._in_transaction = False
 
     def rollback(self) -> None:
         """Roll back; a lost connection has done so by itself."""
@@ -124,10 +123,12 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def apply_one(self, migration: ChangeMigration, force: bool = False, mark: bool = True) -> None:
         """Deploy a change: script, verify script and registry rows."""
         migration.process_steps(self, "apply", force=force)
+        self.session.run()
 
     def rollback_one(self, migration: ChangeMigration, force: bool = False) -> None:
         """Revert a change: script and registry rows."""
         migration.process_steps(self, "rollback", force=force)
+        self.session.run()
 
     def mark_one(self, migration: ChangeMigration, log: bool = True) -> None:
         """Record a change as deployed."""

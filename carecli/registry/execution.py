@@ -49,7 +49,7 @@ class ScriptRunner:
         return statements
 
     def run(self, script: Script, *, shared: bool = False) -> None:
-        """Run a script in the transaction that is open.
+        """Run a script in the transaction that is open, together with what the session runs next.
 
         Arguments:
             script: what to run.
@@ -72,6 +72,8 @@ class ScriptRunner:
 
     def run_in_savepoint(self, script: Script) -> None:
         """Run a script in the transaction that is open and roll back whatever it did.
+
+        It goes out together with what the session runs next.
 
         Raises:
             ScriptError: with the place of the statement that failed.
@@ -104,7 +106,7 @@ class ScriptRunner:
         if modes := _transaction_modes(script.modes, nested=nested):
             self._session.defer(f"set transaction {modes};")
         for batch in script.batches():
-            self._session.run_batch(batch)
+            self._session.defer_batch(batch)
 
     def run_autocommitted(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import psycopg
 from psycopg import generators, pq, sql
 
+from carecli.registry.query import Part, Query
 from carecli.resources import read_sql
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ __all__ = [
 
 
 _CANCEL_SECONDS = 5.0
+_UNREADABLE = ("22021", "22P05")
+"""character_not_in_repertoire, untranslatable_character: nothing of the query was run, not even our
+BEGIN, and nothing tells where in it the character is."""
 
 
 class ScriptError(psycopg.DatabaseError):
@@ -91,6 +95,9 @@ class Session(Protocol):
     def run_batch(self, batch: Batch) -> None:
         """Run a batch of a script; a failure is a `ScriptError` with its place."""
 
+    def defer_batch(self, batch: Batch) -> None:
+        """Run a batch of a script together with what is run next, where that can be."""
+
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement that changes the registry and return its rows."""
 
@@ -101,6 +108,10 @@ class Session(Protocol):
 class LiveSession:
     """A session on a real connection in autocommit mode.
 
+    What is put off goes out with the next statements as one query: a change's script, its verify
+    script and its registry rows are one round trip. The server answers each statement in turn, so
+    the number of its answers tells which one failed.
+
     Arguments:
         connection: used by nobody else meanwhile.
         verbosity: from 2 on, every statement is shown on stderr.
@@ -110,7 +121,7 @@ class LiveSession:
         self.connection = connection
         self._renderer = psycopg.ClientCursor(connection)
         self._verbosity = verbosity
-        self._deferred: list[str] = []
+        self._waiting: list[Part] = []
 
     def run(self, *statements: str) -> None:
         """Run statements without parameters, in one round trip."""
@@ -119,14 +130,14 @@ class LiveSession:
 
     def defer(self, *statements: str) -> None:
         """Send statements with the next ones."""
-        self._deferred.extend(statements)
+        self._waiting.extend(Part(text) for text in statements)
 
     def roll_back(self) -> bool:
         """End the transaction that may be open, whatever state the session is in.
 
         Returns False where the session is lost; the server rolls back what it was doing.
         """
-        self._deferred.clear()
+        self._waiting.clear()
         status = self.connection.pgconn.transaction_status
         if status in (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.UNKNOWN):
             # Interrupted between a question and its answer: nobody can tell which answer would
@@ -141,33 +152,30 @@ class LiveSession:
         return True
 
     def run_batch(self, batch: Batch) -> None:
-        """Run a batch of a script in one round trip.
+        """Run a batch of a script, with what was put off, in one round trip.
 
         Raises:
             ScriptError: with the place of the statement that failed.
         """
-        if batch.statements[0].kind != "sql" or self._read_otherwise():
+        self.defer_batch(batch)
+        self._flush()
+
+    def defer_batch(self, batch: Batch) -> None:
+        """Send a batch of a script with the next statements; what needs a trip of its own has it.
+
+        Raises:
+            ScriptError: with the place of the statement that failed, of what was sent.
+        """
+        alone = batch.statements[0].kind != "sql"
+        if alone or self._read_otherwise() or not self._may_join():
             self._flush()
         if batch.copy_data is not None:
             self._trace(batch.sql)
             self._copy(batch)
             return
-        before = len(self._deferred)
-        prefix = sum(len(text) + 1 for text in self._deferred)
-        try:
-            results = self._send("\n".join([*self._deferred, batch.sql]))
-        except psycopg.Error as fault:
-            if batch.statements[0].kind == "copy_out":
-                # It failed behind its first row, which has no result of its own.
-                self._fail(batch, 0, 0, fault)
-            raise
-        error = _error_of(results)
-        if error is None:
-            return
-        position = int(error.diag.statement_position or 0) - prefix
-        if len(results) <= before and position <= 0:
-            raise error
-        self._fail(batch, len(results) - 1 - before, position, error)
+        self._waiting.append(Part(batch.terminated, batch))
+        if alone:
+            self._flush()
 
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement with parameters and return its rows."""
@@ -191,16 +199,50 @@ class LiveSession:
             status(b"client_encoding") != b"UTF8" or status(b"standard_conforming_strings") != b"on"
         )
 
+    def _may_join(self) -> bool:
+        """Return whether a script may be sent with another one that is waiting.
+
+        A query with a character that the database's encoding does not have is refused without a
+        place. Where nothing was begun yet, its parts are then sent one by one to find it, but an
+        open transaction would be broken.
+        """
+        return self._is_idle() or all(part.batch is None for part in self._waiting)
+
+    def _is_idle(self) -> bool:
+        return bool(self.connection.pgconn.transaction_status == pq.TransactionStatus.IDLE)
+
     def _flush(self) -> None:
-        if self._deferred:
-            error = _error_of(self._send("\n".join(self._deferred)))
-            if error is not None:
-                raise error
+        query = Query(tuple(self._waiting))
+        self._waiting.clear()
+        if query.parts:
+            self._deliver(query)
+
+    def _deliver(self, query: Query) -> None:
+        try:
+            results = self._send(query.text)
+        except psycopg.Error as fault:
+            last = query.parts[-1].batch
+            if last is not None and last.statements[0].kind == "copy_out":
+                # It failed behind its first row, which has no result of its own.
+                raise ScriptError(fault, last.locate(0)) from fault
+            raise
+        error = _error_of(results)
+        if error is None:
+            return
+        done, position = len(results) - 1, int(error.diag.statement_position or 0)
+        refused, pieces = not done and error.sqlstate in _UNREADABLE, query.by_script
+        if refused and len(pieces) > 1:
+            for piece in pieces:
+                self._deliver(piece)
+            return
+        place = query.beginning if refused else query.locate(done, position)
+        if place is None:
+            raise error
+        raise ScriptError(error, place) from error
 
     def _send(self, text: str) -> list[pq.abc.PGresult]:
         # Connection.execute() raises on the first error and forgets how many statements had
         # succeeded before it, which is what tells where in the script the error is.
-        self._deferred.clear()
         self._trace(text)
         self.connection.pgconn.send_query(text.encode())
         results: list[pq.abc.PGresult] = self.connection.wait(
@@ -269,6 +311,10 @@ class Transcript:
         if batch.copy_data is not None:
             data = batch.copy_data
             self.text += data + ("" if data.endswith("\n") or not data else "\n") + "\\.\n"
+
+    def defer_batch(self, batch: Batch) -> None:
+        """Write the batch down."""
+        self.run_batch(batch)
 
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Write the statement down with its parameters in place."""

@@ -217,7 +217,6 @@ class Registry:
             "latest_id": self._latest_id,
         }
         self._session.defer_write(self._statement("record_deploy"), parameters)
-        self._session.defer_write(self._statement("record_deploy_event"), parameters)
         self._latest_id = change.id
         self._record_dependencies(change, dependency_ids)
         self.record_tags(change)

@@ -1,12 +1,49 @@
--- Record a deployed change.
+-- Record a deployed change and write its event.
 -- committed_at orders the changes for sqitch and carecli alike, so it moves forward even when the
 -- server's clock does not. latest_id: the change with the last one; null where it is not known.
-insert into {registry}.changes (
+with recorded as (
+    insert into {registry}.changes (
+        change_id,
+        script_hash,
+        change,
+        project,
+        note,
+        committed_at,
+        committer_name,
+        committer_email,
+        planned_at,
+        planner_name,
+        planner_email
+    )
+    values (
+        %(change_id)s,
+        %(script_hash)s,
+        %(change)s,
+        %(project)s,
+        %(note)s,
+        greatest(clock_timestamp(), (
+            select max(c.committed_at) + interval '1 microsecond'
+              from {registry}.changes as c
+             where c.project = %(project)s
+               and (%(latest_id)s::text is null or c.change_id = %(latest_id)s)
+        )),
+        %(committer_name)s,
+        %(committer_email)s,
+        %(planned_at)s,
+        %(planner_name)s,
+        %(planner_email)s
+    )
+    returning *
+)
+insert into {registry}.events (
+    event,
     change_id,
-    script_hash,
     change,
     project,
     note,
+    requires,
+    conflicts,
+    tags,
     committed_at,
     committer_name,
     committer_email,
@@ -14,21 +51,18 @@ insert into {registry}.changes (
     planner_name,
     planner_email
 )
-values (
-    %(change_id)s,
-    %(script_hash)s,
-    %(change)s,
-    %(project)s,
-    %(note)s,
-    greatest(clock_timestamp(), (
-        select max(c.committed_at) + interval '1 microsecond'
-          from {registry}.changes as c
-         where c.project = %(project)s
-           and (%(latest_id)s::text is null or c.change_id = %(latest_id)s)
-    )),
-    %(committer_name)s,
-    %(committer_email)s,
-    %(planned_at)s,
-    %(planner_name)s,
-    %(planner_email)s
-);
+select 'deploy',
+       c.change_id,
+       c.change,
+       c.project,
+       c.note,
+       %(requires)s::text[],
+       %(conflicts)s::text[],
+       %(tags)s::text[],
+       greatest(clock_timestamp(), c.committed_at),
+       c.committer_name,
+       c.committer_email,
+       c.planned_at,
+       c.planner_name,
+       c.planner_email
+  from recorded as c;

@@ -1,0 +1,143 @@
+"""A fault in a query of several parts is blamed on the statement that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from carecli.registry.query import Part, Query
+from carecli.registry.session import LiveSession, ScriptError
+from carecli.script import Batch, parse_script
+from tests.plugins.databases import TestDatabase, drop
+from tests.plugins.postgres import TestServer
+
+# Each is wrong in a way of its own, and at its fourth line; the column is the server's, where it
+# gives a position, or else that of the statement.
+FAULTS = {
+    "syntax": ("select 'é', nope nope nope;", 23),
+    "analysis": ("select 'é', nope;", 13),
+    "execution": ("select 'é' || 1 / length('');", 1),
+    "in a function": ("do $$ begin perform nope; end $$;", 1),
+    "prepared elsewhere": ("execute elsewhere(0);", 1),
+    "raised": ("do $$ begin raise 'no'; end $$;", 1),
+}
+SOUND = "select 1;\nselect 'ü'; -- two; three\n\n{};\nselect 4 -- no semicolon"
+SCRIPTS = ("deploy.sql", "verify.sql", "third.sql")
+
+
+def batch_of(name: str, statement: str = "select 3") -> Batch:
+    """Return the only batch of a script of four statements, the third of which is given."""
+    text = SOUND.format(statement.removesuffix(";"))
+    return parse_script(text, path=Path(name)).batches()[0]
+
+
+def waiting(session: LiveSession, faulty: str, statement: str) -> None:
+    """Put three scripts off, one of them faulty, with statements of our own around each."""
+    session.defer("begin;", "prepare elsewhere(int) as select 1 / $1;", "savepoint ours;")
+    for name in SCRIPTS:
+        session.defer_batch(batch_of(name, statement) if name == faulty else batch_of(name))
+        session.defer("set local lock_timeout = '1s';", "select 'ours; and yours';")
+
+
+@pytest.fixture
+def session(empty_database: TestDatabase) -> LiveSession:
+    """Give a session on a database of its own."""
+    return LiveSession(empty_database.connect(client_encoding="UTF8"))
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("faulty", SCRIPTS)
+def test_fault_has_its_script_and_line(session: LiveSession, faulty: str, kind: str) -> None:
+    """Whatever the server says of a position, the statement is found, in whichever script."""
+    statement, column = FAULTS[kind]
+    waiting(session, faulty, statement)
+    with pytest.raises(ScriptError) as caught:
+        session.run()
+    place = caught.value.location
+    assert place is not None
+    assert (str(place.path), place.line, place.column) == (faulty, 4, column)
+
+
+@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("fault", ["select nope;", "select 1 / 0;", "selct;"])
+def test_fault_of_our_own_is_no_scripts(session: LiveSession, index: int, fault: str) -> None:
+    """A statement of ours that fails, wherever it stands, is blamed on no script."""
+    texts = ["select 1;"] * 6
+    texts[index] = fault
+    session.defer("begin;")
+    for place, text in enumerate(texts):
+        session.defer(text)
+        if place in {1, 3}:
+            session.defer_batch(batch_of("x.sql"))
+    with pytest.raises(psycopg.Error) as caught:
+        session.run()
+    assert not isinstance(caught.value, ScriptError)
+
+
+def test_scripts_are_one_round_trip(session: LiveSession, empty_database: TestDatabase) -> None:
+    """What was put off goes out as one query, which the server took up at one moment."""
+    empty_database.execute("create table seen (at timestamptz default statement_timestamp())")
+    session.defer("begin;")
+    for name in SCRIPTS:
+        session.defer_batch(batch_of(name, "insert into seen default values"))
+    session.run("commit;")
+    assert empty_database.execute("select count(*), count(distinct at) from seen") == [(3, 1)]
+
+
+@pytest.fixture
+def latin_session(server: TestServer, new_name: Callable[[], str]) -> Iterator[LiveSession]:
+    """Give a session on a database that cannot hold every character."""
+    name = new_name()
+    with server.administration() as connection:
+        connection.execute(
+            SQL("create database {} template template0 encoding latin1 locale 'C'").format(
+                Identifier(name)
+            )
+        )
+    database = TestDatabase(server, name)
+    try:
+        yield LiveSession(database.connect(client_encoding="UTF8"))
+    finally:
+        database.close()
+        drop(server, name)
+
+
+@pytest.mark.parametrize("faulty", SCRIPTS)
+def test_character_that_the_database_lacks_has_its_script(
+    latin_session: LiveSession, faulty: str
+) -> None:
+    """A query that the server cannot even read is blamed on the script that has the character."""
+    waiting(latin_session, faulty, "select '€'")
+    with pytest.raises(ScriptError) as caught:
+        latin_session.run()
+    assert caught.value.cause.sqlstate == "22P05"
+    assert caught.value.location is not None
+    assert str(caught.value.location.path) == faulty
+
+
+def test_character_that_the_database_lacks_in_a_transaction(latin_session: LiveSession) -> None:
+    """Where a transaction is open already, scripts go one by one, and none is blamed for another.
+
+    The first one has run by the time that the second one is refused.
+    """
+    latin_session.run("begin;")
+    latin_session.defer_batch(batch_of("deploy.sql"))
+    latin_session.defer_batch(batch_of("verify.sql", "select '€'"))
+    assert latin_session.connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+    with pytest.raises(ScriptError) as caught:
+        latin_session.run()
+    assert caught.value.location is not None
+    assert str(caught.value.location.path) == "verify.sql"
+
+
+def test_pieces_hold_every_part_once() -> None:
+    """Sent one by one, the pieces run what the whole would have run, in its order."""
+    ours, script = Part("select 1;"), Part("select 2;", batch_of("x.sql"))
+    for parts in ((ours,), (script,), (ours, script, ours), (script, script), (ours, ours)):
+        pieces = Query(parts).by_script
+        assert tuple(part for piece in pieces for part in piece.parts) == parts
+        assert all(sum(part.batch is not None for part in piece.parts) <= 1 for piece in pieces)
