@@ -123,12 +123,12 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def apply_one(self, migration: ChangeMigration, force: bool = False, mark: bool = True) -> None:
         """Deploy a change: script, verify script and registry rows."""
         migration.process_steps(self, "apply", force=force)
+        # In a transaction of all changes, what was put off fails here and not in the next change.
         self.session.run()
 
     def rollback_one(self, migration: ChangeMigration, force: bool = False) -> None:
         """Revert a change: script and registry rows."""
         migration.process_steps(self, "rollback", force=force)
-        self.session.run()
 
     def mark_one(self, migration: ChangeMigration, log: bool = True) -> None:
         """Record a change as deployed."""

@@ -156,6 +156,30 @@ def test_failing_verify_rolls_the_change_back(
     assert empty_database.execute(recorded) == [([] if atomic else ["good"],)]
 
 
+@pytest.mark.parametrize("atomic", [(), ("--atomic",)])
+def test_check_that_a_script_put_off_is_its_own_fault(
+    empty_database: TestDatabase,
+    make_project: ProjectMaker,
+    run_here: Here,
+    atomic: tuple[str, ...],
+) -> None:
+    """What fails at the script's end has no place in it, but the change is named, not the next."""
+    project = make_project(
+        Step(
+            "bad",
+            "create table p (id int primary key);"
+            "create table c (id int references p deferrable initially deferred);"
+            "insert into c values (1);",
+        ),
+        Step("next", "create table next ();"),
+    )
+    said = run_here(
+        "migrate", "-y", *atomic, "-C", project, "-d", empty_database.url, check=1
+    ).stderr
+    assert "deploy of bad failed: insert or update on table" in said
+    assert empty_database.execute("select to_regclass('p'), to_regclass('next')") == [(None, None)]
+
+
 def test_failed_script_outside_of_a_transaction(
     deploy: Deploy, empty_database: TestDatabase
 ) -> None:

@@ -13,7 +13,7 @@ from carecli.plan import Change
 from carecli.registry.backend import SqitchBackend
 from carecli.registry.session import LiveSession
 from carecli.settings import Settings
-from tests.plugins.chaos import ProjectMaker, Step
+from tests.plugins.chaos import Here, ProjectMaker, Step
 from tests.plugins.databases import TestDatabase
 
 
@@ -107,3 +107,18 @@ def test_transaction_keeps_other_migrators_out(
                 "select mode from pg_locks where relation = 'sqitch.changes'::regclass"
             )
             assert held == [("ExclusiveLock",)]
+
+
+def test_change_is_one_query(
+    empty_database: TestDatabase, make_project: ProjectMaker, run_here: Here
+) -> None:
+    """A change's scripts reach the server together: each trip costs as much as a statement."""
+    project = make_project(
+        Step(
+            "one",
+            "create table seen as select statement_timestamp() as at;",
+            verify="select 1 / (at = statement_timestamp())::int from seen;",
+        )
+    )
+    run_here("migrate", "-y", "-C", project, "-d", empty_database.url, check=0)
+    assert empty_database.execute("select count(*) from seen") == [(1,)]

@@ -23,6 +23,7 @@ FAULTS = {
     "execution": ("select 'é' || 1 / length('');", 1),
     "in a function": ("do $$ begin perform nope; end $$;", 1),
     "prepared elsewhere": ("execute elsewhere(0);", 1),
+    "prepared before": ("execute before;", 1),
     "raised": ("do $$ begin raise 'no'; end $$;", 1),
 }
 SOUND = "select 1;\nselect 'ü'; -- two; three\n\n{};\nselect 4 -- no semicolon"
@@ -45,8 +46,11 @@ def waiting(session: LiveSession, faulty: str, statement: str) -> None:
 
 @pytest.fixture
 def session(empty_database: TestDatabase) -> LiveSession:
-    """Give a session on a database of its own."""
-    return LiveSession(empty_database.connect(client_encoding="UTF8"))
+    """Give a session on a database of its own, with a statement that can no longer be run."""
+    session = LiveSession(empty_database.connect(client_encoding="UTF8"))
+    session.run("create table t (a int);", "prepare before as select a from t;")
+    session.run("alter table t drop column a;")
+    return session
 
 
 @pytest.mark.parametrize("kind", FAULTS)
