@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
@@ -20,6 +22,8 @@ def run() -> NoReturn:
     """
     gc.set_threshold(100_000, 50, 50)
     _keep_from_asking_for_versions()
+    for unused in ("importlib_metadata", "sqlparse"):
+        _load_when_called(unused)
     from carecli.cli import main
 
     code = main()
@@ -47,6 +51,30 @@ def _keep_from_asking_for_versions() -> None:
         module = ModuleType(f"{package}.version")
         vars(module)["__version__"] = "unknown"
         sys.modules[module.__name__] = module
+
+
+def _load_when_called(name: str) -> None:
+    """Spare yoyo a module of functions that it imports at once and calls for its own tables only.
+
+    Arguments:
+        name: of the module, which is loaded when one of its functions is called.
+    """
+    module = ModuleType(name)
+
+    def function(wanted: str) -> Callable[..., object]:
+        # The import machinery looks for what a module of this kind does not have.
+        if wanted.startswith("__"):
+            raise AttributeError(wanted)
+
+        def load_and_call(*arguments: object, **named: object) -> object:
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+            return getattr(import_module(name), wanted)(*arguments, **named)
+
+        return load_and_call
+
+    vars(module)["__getattr__"] = function
+    sys.modules[name] = module
 
 
 if __name__ == "__main__":

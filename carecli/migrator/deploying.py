@@ -64,6 +64,7 @@ def _transcript(
     backend = SqitchBackend(session, target.registry(session), lock_timeout=options.lock_timeout)
     backend.prepare(state.untagged)
     ordered = migration_list(migrations)
+    backend.compose(ordered)
     if options.atomic:
         with backend.transaction():
             for migration in ordered:

@@ -94,6 +94,8 @@ class Run:
         """
         width = max((len(item.change.name_with_tags) for item in migrations), default=0)
         self._reporter.begin(len(migrations), width)
+        if self._action == "deploy":
+            self.backend.compose(migrations)
         if self._options.atomic:
             self._retrying(lambda: self._all_in_one(migrations), transactional=True)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -72,6 +72,8 @@ class ChangeMigration(Migration):  # type: ignore[misc]
         self.reverting = reverting
         self.script_hash = script_hash
         self.dependency_ids = dependency_ids or {}
+        # The statements of its registry rows, once they are composed.
+        self.record: Sequence[str] = ()
         self.use_transactions = scripts.transactional
         self._depends = set(requires)
         # Whatever is recorded comes last, also when yoyo goes through the steps backwards.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from carecli.script import Batch, Location
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "Query"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part of a query: a statement of our own, or a batch of a script.
 
     Arguments:
@@ -30,8 +28,7 @@ class Part:
         return 1 if self.batch is None else len(self.batch.statements)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """Parts that are sent as one simple query; the server reads all, then runs each in turn.
 
     Arguments:

@@ -101,8 +101,11 @@ class Session(Protocol):
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement that changes the registry and return its rows."""
 
-    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
-        """Run a statement that changes the registry together with what is run next."""
+    def compose(self, query: bytes, parameters: Mapping[str, Any]) -> str:
+        """Return a statement with its parameters written into it."""
+
+    def defer_write(self, *statements: str) -> None:
+        """Run statements that were composed together with what is run next."""
 
 
 class LiveSession:
@@ -183,11 +186,15 @@ class LiveSession:
         cursor = self.connection.execute(query, parameters)
         return cursor.fetchall() if cursor.description else []
 
-    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
-        """Send a statement, its parameters written into it, with the next ones."""
+    def compose(self, query: bytes, parameters: Mapping[str, Any]) -> str:
+        """Return a statement with its parameters written into it."""
+        return self._renderer.mogrify(query, parameters)
+
+    def defer_write(self, *statements: str) -> None:
+        """Send statements that were composed with the next ones, to be read as they are meant."""
         if self._read_otherwise():
             self._flush()
-        self.defer(self._renderer.mogrify(query, parameters))
+        self.defer(*statements)
 
     def _read_otherwise(self) -> bool:
         """Return whether a script has left a session that would not read the next text right.
@@ -318,12 +325,16 @@ class Transcript:
 
     def write(self, query: bytes, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Write the statement down with its parameters in place."""
-        self.defer_write(query, parameters)
+        self.defer_write(self.compose(query, parameters))
         return []
 
-    def defer_write(self, query: bytes, parameters: Mapping[str, Any]) -> None:
-        """Write the statement down with its parameters in place."""
-        self.run(psycopg.ClientCursor(self.connection).mogrify(query, parameters))
+    def compose(self, query: bytes, parameters: Mapping[str, Any]) -> str:
+        """Return a statement with its parameters written into it."""
+        return psycopg.ClientCursor(self.connection).mogrify(query, parameters)
+
+    def defer_write(self, *statements: str) -> None:
+        """Write the statements down."""
+        self.run(*statements)
 
 
 def _error_of(results: list[pq.abc.PGresult]) -> psycopg.Error | None:

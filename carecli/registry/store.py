@@ -82,7 +82,6 @@ class Registry:
         self._connection = connection
         self._session = session or LiveSession(connection)
         self._committer = {"committer_name": committer.name, "committer_email": committer.email}
-        self._latest_id: str | None = None
 
     def exists(self) -> bool:
         """Return whether the registry is there, in a version that carecli knows.
@@ -200,44 +199,35 @@ class Registry:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(self._statement("requiring_changes"), parameters).fetchall()
 
-    def record_deploy(
-        self, change: Change, *, script_hash: str | None, dependency_ids: dict[str, str]
-    ) -> None:
-        """Write the rows of a deployed change; the caller has begun a transaction.
+    def compose_deploy(
+        self,
+        change: Change,
+        *,
+        script_hash: str | None,
+        dependency_ids: dict[str, str],
+        after: str | None = None,
+    ) -> list[str]:
+        """Return the statements that write the rows of a deployed change.
 
         Arguments:
             change: from the plan.
             script_hash: SHA-1 of its deploy script, None where there is none.
             dependency_ids: resolved change id of each required dependency, by its text.
+            after: id of the change that is deployed before it; None: of whichever was last.
         """
         parameters = {
             **self._change_parameters(change),
             "tags": _tag_names(change),
             "script_hash": script_hash,
-            "latest_id": self._latest_id,
+            "latest_id": after,
         }
-        self._session.defer_write(self._statement("record_deploy"), parameters)
-        self._latest_id = change.id
-        self._record_dependencies(change, dependency_ids)
-        self.record_tags(change)
-
-    def forget_latest(self) -> None:
-        """Look up anew which change is the latest: what was recorded may be rolled back."""
-        self._latest_id = None
-
-    def _record_dependencies(self, change: Change, dependency_ids: dict[str, str]) -> None:
-        if not change.dependencies:
-            return
-        parameters = {
-            "change_id": change.id,
-            "dependency_types": [dependency.kind for dependency in change.dependencies],
-            "dependencies": [dependency.text for dependency in change.dependencies],
-            "dependency_ids": [
-                dependency_ids[dependency.text] if dependency.kind == "require" else None
-                for dependency in change.dependencies
-            ],
-        }
-        self._session.defer_write(self._statement("record_dependencies"), parameters)
+        statements = [self._compose("record_deploy", parameters)]
+        if change.dependencies:
+            described = _dependency_parameters(change, dependency_ids)
+            statements.append(self._compose("record_dependencies", described))
+        if change.tags:
+            statements.append(self._compose_tags(change))
+        return statements
 
     def record_revert(self, change_id: str) -> None:
         """Remove the rows of a change and write its event; the caller has begun a transaction.
@@ -245,7 +235,6 @@ class Registry:
         Raises:
             CarecliError: the change is not deployed, so somebody else has reverted it.
         """
-        self.forget_latest()
         parameters = {"change_id": change_id, **self._committer}
         rows = self._session.write(self._statement("record_revert"), parameters)
         if isinstance(self._session, LiveSession) and not rows:
@@ -259,8 +248,11 @@ class Registry:
     def record_tags(self, change: Change) -> None:
         """Write the tags of a deployed change that the registry does not have yet."""
         if change.tags:
-            parameters = {**self._change_parameters(change), **_tag_parameters(change)}
-            self._session.defer_write(self._statement("record_tags"), parameters)
+            self._session.defer_write(self._compose_tags(change))
+
+    def _compose_tags(self, change: Change) -> str:
+        parameters = {**self._change_parameters(change), **_tag_parameters(change)}
+        return self._compose("record_tags", parameters)
 
     def _change_parameters(self, change: Change) -> dict[str, Any]:
         return {
@@ -275,6 +267,9 @@ class Registry:
             "requires": [dependency.text for dependency in change.requires],
             "conflicts": [dependency.text for dependency in change.conflicts],
         }
+
+    def _compose(self, name: str, parameters: dict[str, Any]) -> str:
+        return self._session.compose(self._statement(name), parameters)
 
     def _statement(self, name: str) -> bytes:
         return statement(name, registry=self.schema)
@@ -292,4 +287,16 @@ def _tag_parameters(change: Change) -> dict[str, Any]:
         "tag_planned_at": [tag.planned_at for tag in change.tags],
         "tag_planner_names": [tag.planner_name for tag in change.tags],
         "tag_planner_emails": [tag.planner_email for tag in change.tags],
+    }
+
+
+def _dependency_parameters(change: Change, dependency_ids: dict[str, str]) -> dict[str, Any]:
+    return {
+        "change_id": change.id,
+        "dependency_types": [dependency.kind for dependency in change.dependencies],
+        "dependencies": [dependency.text for dependency in change.dependencies],
+        "dependency_ids": [
+            dependency_ids[dependency.text] if dependency.kind == "require" else None
+            for dependency in change.dependencies
+        ],
     }

@@ -1,6 +1,7 @@
 -- Record a deployed change and write its event.
 -- committed_at orders the changes for sqitch and carecli alike, so it moves forward even when the
--- server's clock does not. latest_id: the change with the last one; null where it is not known.
+-- server's clock does not. latest_id: the change with the last one; null where it is not known. Where
+-- it is, the planner leaves the search for it out, which would cost as much as the rows themselves.
 with recorded as (
     insert into {registry}.changes (
         change_id,
@@ -22,10 +23,15 @@ with recorded as (
         %(project)s,
         %(note)s,
         greatest(clock_timestamp(), (
-            select max(c.committed_at) + interval '1 microsecond'
+            select c.committed_at + interval '1 microsecond'
               from {registry}.changes as c
-             where c.project = %(project)s
-               and (%(latest_id)s::text is null or c.change_id = %(latest_id)s)
+             where c.change_id = coalesce(%(latest_id)s, (
+                       select l.change_id
+                         from {registry}.changes as l
+                        where l.project = %(project)s
+                        order by l.committed_at desc
+                        limit 1
+                   ))
         )),
         %(committer_name)s,
         %(committer_email)s,

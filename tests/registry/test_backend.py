@@ -9,7 +9,6 @@ import pytest
 
 from carecli.errors import CannotConnect
 from carecli.migrator.target import Target, open_target
-from carecli.plan import Change
 from carecli.registry.backend import SqitchBackend
 from carecli.registry.session import LiveSession
 from carecli.settings import Settings
@@ -25,11 +24,9 @@ def backend_on(target: Target) -> SqitchBackend:
     return backend
 
 
-def fail_in_transaction(backend: SqitchBackend, change: Change | None = None) -> None:
-    """Record a change and run two statements in a transaction, the second of which fails."""
+def fail_in_transaction(backend: SqitchBackend) -> None:
+    """Run two statements in a transaction, the second of which fails."""
     with backend.transaction():
-        if change is not None:
-            backend.registry.record_deploy(change, script_hash="b", dependency_ids={})
         backend.session.run("create table half ();")
         backend.session.run("select nope;")
 
@@ -55,25 +52,6 @@ def test_failed_commit_leaves_no_transaction(settings: Settings) -> None:
             fail_in_transaction(backend)
         found = target.connection.execute("select to_regclass('half')").fetchone()
         assert found == (None,)
-
-
-def test_rolled_back_record_orders_nothing(
-    empty_database: TestDatabase, make_project: ProjectMaker
-) -> None:
-    """A change whose record was rolled back is recorded after the one that stayed, too."""
-    project = make_project(*(Step(name, "select 1;") for name in ("one", "two")))
-    given = Settings(directory=project, database_url=empty_database.url, verbosity=-1)
-    with open_target(given) as target:
-        backend = backend_on(target)
-        one, two = target.project.plan.changes
-        with backend.transaction():
-            backend.registry.record_deploy(one, script_hash="a", dependency_ids={})
-        empty_database.execute("update sqitch.changes set committed_at = now() + '1 hour'")
-        with pytest.raises(psycopg.errors.UndefinedColumn):
-            fail_in_transaction(backend, two)
-        with backend.transaction():
-            backend.registry.record_deploy(two, script_hash="b", dependency_ids={})
-        assert [row.change for row in backend.registry.deployed()] == ["one", "two"]
 
 
 def test_lost_lock_rolls_back(settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from carecli.config import Identity
 from carecli.errors import CarecliError, Refused
-from carecli.plan import Plan, read_plan
+from carecli.plan import Change, Plan, read_plan
 from carecli.registry.session import LiveSession
 from carecli.registry.store import Registry
 from tests.plugins.chaos import ProjectMaker, Step
@@ -77,10 +77,11 @@ def test_other_uri(made: Registry, connection: psycopg.Connection) -> None:
         made.register_project()
 
 
+@pytest.mark.parametrize("known", [True, False])
 def test_order_beside_a_clock_that_stands_still(
-    made: Registry, plan: Plan, connection: psycopg.Connection
+    made: Registry, plan: Plan, connection: psycopg.Connection, known: bool
 ) -> None:
-    """A change is recorded after the one before it even where that is from the future."""
+    """A change is recorded after the one before it, named or not, where that is from the future."""
     session = LiveSession(connection)
     registry = Registry(
         connection,
@@ -89,10 +90,19 @@ def test_order_beside_a_clock_that_stands_still(
         committer=Identity("Dora", "d@x.example"),
         session=session,
     )
-    registry.record_deploy(plan.changes[0], script_hash="a", dependency_ids={})
+
+    def record(change: Change, after: str | None = None) -> None:
+        session.defer_write(
+            *registry.compose_deploy(
+                change, script_hash=change.name, dependency_ids={}, after=after
+            )
+        )
+        session.run()
+
+    one, two = plan.changes
+    record(one)
     session.run("""update "My Meta".changes set committed_at = now() + interval '1 hour';""")
-    registry.record_deploy(plan.changes[1], script_hash="b", dependency_ids={})
-    session.run()
+    record(two, after=one.id if known else None)
     assert [row.change for row in made.deployed()] == ["one", "two"]
 
 
