@@ -10,6 +10,7 @@ slow to create others, which would strike whichever tool comes next.
 
     python bench/peers.py                  all of it, as in the README (some minutes)
     python bench/peers.py --rounds 3 --changes 100
+    python bench/peers.py --server /usr/lib/postgresql/15/bin
     python bench/peers.py --check          exit 1 where a ratio is over its limit
 
 Peers that are not installed are left out and named. dbmate is looked for on PATH and in $DBMATE.
@@ -249,12 +250,16 @@ class Times:
 
 
 @contextmanager
-def scratch_server() -> Iterator[tuple[Server, Path]]:
-    """Run a server with PostgreSQL's own durability settings for the length of a `with` block."""
+def scratch_server(binaries: Path) -> Iterator[tuple[Server, Path]]:
+    """Run a server with PostgreSQL's own durability settings for the length of a `with` block.
+
+    Arguments:
+        binaries: folder of the server's programs.
+    """
     with tempfile.TemporaryDirectory(prefix="carecli-bench-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        server = Server(wheel_binaries(), folder / "data", folder / "s")
+        server = Server(binaries, folder / "data", folder / "s")
         server.initialise()
         server.start()
         try:
@@ -323,11 +328,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each tool")
     parser.add_argument("--changes", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--server", type=Path, metavar="DIR", help="programs of another server")
     parser.add_argument("--check", action="store_true", help="exit 1 where a limit is passed")
     arguments = parser.parse_args()
     # pip compiles what it installs; a checkout that is installed in place is not compiled yet.
     compileall.compile_dir(Path(carecli.__file__).parent, quiet=1)
-    with scratch_server() as (server, folder):
+    with scratch_server(arguments.server or wheel_binaries()) as (server, folder):
         bench = Bench(server, folder)
         good = compare_start(bench, arguments.rounds)
         good &= compare_deployments(bench, folder, arguments)

@@ -235,3 +235,17 @@ def test_start_spares_what_psycopg_asks_of_its_wheel() -> None:
     )
     assert "psycopg" in done.stdout.split()
     assert "importlib.metadata" not in done.stdout.split()
+
+
+def test_module_of_functions_is_loaded_when_one_is_called() -> None:
+    """What yoyo imports and carecli never calls costs nothing, and works for who calls it."""
+    code = (
+        "import sys; from carecli.__main__ import _load_when_called as spare; spare('sqlparse');"
+        " import carecli.registry.backend, sqlparse; from sqlparse import split;"
+        " print('sqlparse.engine' in sys.modules, sqlparse.split('a; b'), split('c'),"
+        " sys.modules['sqlparse'].__version__ > '')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False ['a;', 'b'] ['c'] True\n"

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -343,3 +344,21 @@ def test_late_tag_is_recorded_and_shown_beforehand(
     empty_database.execute("delete from sqitch.tags where tag = '@late'")
     run_psql(peer("psql"), empty_database.url, script)
     assert empty_database.execute(recorded) == [("@late",)]
+
+
+def test_nothing_is_loaded_that_is_not_needed(
+    empty_database: TestDatabase, make_project: ProjectMaker
+) -> None:
+    """A deployment starts without what yoyo loads for its own tables and splitter."""
+    project = make_project(*THREE)
+    arguments = ["carecli", "migrate", "-y", "-C", str(project), "-d", empty_database.url]
+    code = (
+        "import os, sys; os._exit = lambda code: print(code, *sys.modules, file=sys.stderr);"
+        f" sys.argv = {arguments!r}; from carecli.__main__ import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = done.stderr.splitlines()[-1].split()
+    assert loaded[0] == "0"
+    assert {"yoyo", "psycopg"} <= set(loaded)
+    assert not {"sqlparse.engine", "importlib_metadata._meta", "importlib.metadata"} & set(loaded)
+    assert names(empty_database) == ["one", "two", "three"]
