@@ -160,6 +160,17 @@ def test_verify_is_read_as_it_is_written(
     session.run("commit;")
 
 
+def test_rows_are_read_as_they_were_composed(session: LiveSession, runner: ScriptRunner) -> None:
+    """What was composed before a script is read right behind it, whatever it set."""
+    session.run("create table x (id int);", "create table seen (note text);")
+    row = session.compose(b"insert into seen values (%(note)s);", {"note": r"é \ '"})
+    session.defer("begin;", *runner.settings(local=True))
+    runner.run(script("set client_encoding = 'latin1'; copy x from stdin;\n\\.\n"))
+    session.defer_write(row)
+    session.run("commit;")
+    assert session.connection.execute("select note from seen").fetchall() == [(r"é \ '",)]
+
+
 def test_isolation_that_a_script_asks_for(session: LiveSession, runner: ScriptRunner) -> None:
     """`begin isolation level ...` of a script is honoured, though the transaction is ours."""
     session.defer("begin;", *runner.settings(local=True))

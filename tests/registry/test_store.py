@@ -15,11 +15,13 @@ from carecli.registry.store import Registry
 from tests.plugins.chaos import ProjectMaker, Step
 from tests.plugins.databases import TestDatabase
 
+ORDER = ["one", "two", "three"]
+
 
 @pytest.fixture
 def plan(make_project: ProjectMaker) -> Plan:
-    """Give a plan of two changes."""
-    folder: Path = make_project(Step("one", "select 1;"), Step("two", "select 2;"))
+    """Give a plan of three changes."""
+    folder: Path = make_project(*(Step(name, f"select '{name}';") for name in ORDER))
     return read_plan(folder / "sqitch.plan")
 
 
@@ -99,11 +101,14 @@ def test_order_beside_a_clock_that_stands_still(
         )
         session.run()
 
-    one, two = plan.changes
+    one, two, three = plan.changes
     record(one)
-    session.run("""update "My Meta".changes set committed_at = now() + interval '1 hour';""")
-    record(two, after=one.id if known else None)
-    assert [row.change for row in made.deployed()] == ["one", "two"]
+    record(two)
+    session.run(
+        """update "My Meta".changes set committed_at = now() + '1h' where change = 'two';"""
+    )
+    record(three, after=two.id if known else None)
+    assert [row.change for row in made.deployed()] == ORDER
 
 
 def test_revert_of_what_is_gone(made: Registry, plan: Plan) -> None:
