@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from carecli.script import Batch, Location
 
-__all__ = ["Part", "Query"]
+__all__ = ["MARK", "Part", "Query"]
+
+MARK = f"carecli_{os.urandom(8).hex()}"
+"""Column of the row that follows a script's results: no script can know its name."""
 
 
 class Part(NamedTuple):
@@ -22,17 +26,16 @@ class Part(NamedTuple):
     text: str
     batch: Batch | None = None
 
-    @property
-    def results(self) -> int:
-        """How many results the server gives if all goes well: one for each statement."""
-        return 1 if self.batch is None else len(self.batch.statements)
-
 
 class Query(NamedTuple):
-    """Parts that are sent as one simple query; the server reads all, then runs each in turn.
+    r"""Parts that are sent as one simple query; the server reads all, then runs each in turn.
+
+    How many results a script gives is not known beforehand (rules add some, and psql's `\;` makes
+    one statement of two), so a mark follows each script that is not the last part. One of our own
+    gives one.
 
     Arguments:
-        parts: in the order of their running.
+        parts: in the order of their running; at least one.
     """
 
     parts: tuple[Part, ...]
@@ -40,42 +43,50 @@ class Query(NamedTuple):
     @property
     def text(self) -> str:
         """What is sent."""
-        return "\n".join(part.text for part in self.parts)
+        return "\n".join(self._texts())
 
-    @property
-    def by_script(self) -> list[Query]:
-        """The same in pieces: each batch with our own statements before it, and what is left."""
-        pieces, start = [], 0
-        for end, part in enumerate(self.parts, 1):
-            if part.batch is not None or end == len(self.parts):
-                pieces.append(Query(self.parts[start:end]))
-                start = end
-        return pieces
-
-    @property
-    def beginning(self) -> Location | None:
-        """The place where its only script begins, which it ends with; None: it has none."""
-        batch = self.parts[-1].batch
-        return None if batch is None else batch.locate(0)
-
-    def locate(self, done: int, position: int) -> Location | None:
+    def locate(self, done: Sequence[bool], position: int) -> Location | None:
         """Return the place in a script that a server's error speaks of; None: in none.
 
         Arguments:
-            done: how many statements had succeeded before. Where none had, the server may still
-                have been reading, and its position alone tells which part it means.
+            done: for each result before the error, whether it was a mark.
             position: the server's position in `text`, in characters from 1; 0: it gave none.
         """
-        left, by_position = position, position > 0 and not done
-        for part, length in self._lengths():
-            if left <= length if by_position else done < part.results:
-                if part.batch is None:
+        if position and not done:
+            # Nothing was run: the server was still reading.
+            return self._at(position)
+        start = offset = 0
+        for part, text in zip(self.parts, self._texts(), strict=True):
+            if part.batch is None:
+                if start == len(done):
                     return None
+                start += 1
+            elif True in done[start:]:
+                start = done.index(True, start) + 1
+            else:
+                left = position - offset
                 # A position elsewhere, as that of a statement prepared there, is none in it.
-                return part.batch.locate(done, left if 0 < left <= length else None)
-            left -= length
-            done -= 0 if by_position else part.results
+                inside = left if 0 < left <= len(part.text) else None
+                return part.batch.locate(len(done) - start, inside)
+            offset += len(text) + 1
         return None
 
-    def _lengths(self) -> Iterator[tuple[Part, int]]:
-        return ((part, len(part.text) + 1) for part in self.parts)
+    def find(self, character: str) -> Location | None:
+        """Return the first place of a character, if that is in a script."""
+        place = self.text.find(character)
+        return None if place < 0 else self._at(place + 1)
+
+    def _at(self, position: int) -> Location | None:
+        for part, text in zip(self.parts, self._texts(), strict=True):
+            if position <= len(text) + 1:
+                return None if part.batch is None else part.batch.locate(0, position)
+            position -= len(text) + 1
+        return None
+
+    def _texts(self) -> list[str]:
+        *before, last = self.parts
+        marked = (
+            part.text if part.batch is None else f"{part.text}\nselect 0 as {MARK};"
+            for part in before
+        )
+        return [*marked, last.text]

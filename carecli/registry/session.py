@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import psycopg
 from psycopg import generators, pq, sql
 
-from carecli.registry.query import Part, Query
+from carecli.registry.query import MARK, Part, Query
 from carecli.resources import read_sql
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ __all__ = [
 
 
 _CANCEL_SECONDS = 5.0
-_UNREADABLE = ("22021", "22P05")
-"""character_not_in_repertoire, untranslatable_character: nothing of the query was run, not even our
-BEGIN, and nothing tells where in it the character is."""
 
 
 class ScriptError(psycopg.DatabaseError):
@@ -112,8 +109,7 @@ class LiveSession:
     """A session on a real connection in autocommit mode.
 
     What is put off goes out with the next statements as one query: a change's script, its verify
-    script and its registry rows are one round trip. The server answers each statement in turn, so
-    the number of its answers tells which one failed.
+    script and its registry rows are one round trip.
 
     Arguments:
         connection: used by nobody else meanwhile.
@@ -170,7 +166,7 @@ class LiveSession:
             ScriptError: with the place of the statement that failed, of what was sent.
         """
         alone = batch.statements[0].kind != "sql"
-        if alone or self._read_otherwise() or not self._may_join():
+        if alone or self._read_otherwise():
             self._flush()
         if batch.copy_data is not None:
             self._trace(batch.sql)
@@ -206,25 +202,11 @@ class LiveSession:
             status(b"client_encoding") != b"UTF8" or status(b"standard_conforming_strings") != b"on"
         )
 
-    def _may_join(self) -> bool:
-        """Return whether a script may be sent with another one that is waiting.
-
-        A query with a character that the database's encoding does not have is refused without a
-        place. Where nothing was begun yet, its parts are then sent one by one to find it, but an
-        open transaction would be broken.
-        """
-        return self._is_idle() or all(part.batch is None for part in self._waiting)
-
-    def _is_idle(self) -> bool:
-        return bool(self.connection.pgconn.transaction_status == pq.TransactionStatus.IDLE)
-
     def _flush(self) -> None:
+        if not self._waiting:
+            return
         query = Query(tuple(self._waiting))
         self._waiting.clear()
-        if query.parts:
-            self._deliver(query)
-
-    def _deliver(self, query: Query) -> None:
         try:
             results = self._send(query.text)
         except psycopg.Error as fault:
@@ -236,13 +218,10 @@ class LiveSession:
         error = _error_of(results)
         if error is None:
             return
-        done, position = len(results) - 1, int(error.diag.statement_position or 0)
-        refused, pieces = not done and error.sqlstate in _UNREADABLE, query.by_script
-        if refused and len(pieces) > 1:
-            for piece in pieces:
-                self._deliver(piece)
-            return
-        place = query.beginning if refused else query.locate(done, position)
+        position = int(error.diag.statement_position or 0)
+        done = [_is_mark(result) for result in results[:-1]]
+        character = None if done or position else _untranslatable(error)
+        place = query.find(character) if character else query.locate(done, position)
         if place is None:
             raise error
         raise ScriptError(error, place) from error
@@ -341,6 +320,22 @@ def _error_of(results: list[pq.abc.PGresult]) -> psycopg.Error | None:
     if not results or results[-1].status != pq.ExecStatus.FATAL_ERROR:
         return None
     return psycopg.errors.error_from_result(results[-1], encoding="utf-8")
+
+
+def _is_mark(result: pq.abc.PGresult) -> bool:
+    return result.nfields == 1 and result.fname(0) == MARK.encode()
+
+
+def _untranslatable(error: psycopg.Error) -> str | None:
+    """Return the character that the database's encoding does not have, where that is the fault.
+
+    The server does not say where it is, since it translates a query as a whole before it reads it.
+    """
+    if error.sqlstate != "22P05":
+        return None
+    sequence = re.search(r"(0x[0-9a-f]{2} ?)+", error.diag.message_primary or "")
+    codes = [int(code, 16) for code in sequence[0].split()] if sequence else []
+    return bytes(codes).decode(errors="ignore") or None
 
 
 def _place_in_data(batch: Batch, error: psycopg.Error) -> Location | None:

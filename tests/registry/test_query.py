@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from carecli.registry.query import Part, Query
 from carecli.registry.session import LiveSession, ScriptError
 from carecli.script import Batch, parse_script
 from tests.plugins.databases import TestDatabase, drop
@@ -28,6 +27,17 @@ FAULTS = {
 }
 SOUND = "select 1;\nselect 'ü'; -- two; three\n\n{};\nselect 4 -- no semicolon"
 SCRIPTS = ("deploy.sql", "verify.sql", "third.sql")
+
+
+# Each gives more or fewer results than it has statements.
+UNEVEN = {
+    "two statements in one": "select 1\\; select 2\\; select 3;",
+    "a rule that adds some": "create rule r as on insert to t do also (table t; table t);"
+    " insert into t default values;",
+    "a rule instead of it": "create rule r as on insert to t do instead nothing;"
+    " insert into t default values;",
+    "variables with nothing": ":nothing; :nothing; :nothing; :nothing;",
+}
 
 
 def batch_of(name: str, statement: str = "select 3") -> Batch:
@@ -82,6 +92,34 @@ def test_fault_of_our_own_is_no_scripts(session: LiveSession, index: int, fault:
     assert not isinstance(caught.value, ScriptError)
 
 
+@pytest.mark.parametrize(
+    "fault", ["select nope;", "select 1 / 0;", "do $$ begin raise 'no'; end $$;"]
+)
+@pytest.mark.parametrize("faulty", ["deploy.sql", "verify.sql", None])
+@pytest.mark.parametrize("kind", UNEVEN)
+def test_number_of_results_moves_no_fault(
+    session: LiveSession, kind: str, faulty: str | None, fault: str
+) -> None:
+    """A script that gives another number of results than expected shifts no blame to another."""
+    session.defer("begin;")
+    for name in ("deploy.sql", "verify.sql"):
+        session.defer("savepoint ours;")
+        text = f"{UNEVEN[kind]}\n{fault if name == faulty else 'select 1;'}\n"
+        script = parse_script(text, path=Path(name), variables={"nothing": "/* nothing */"})
+        session.defer_batch(script.batches()[0])
+        session.defer("rollback to ours;")
+    session.defer("select 1;" if faulty else fault)
+    with pytest.raises(psycopg.Error) as caught:
+        session.run()
+    if faulty is None:
+        assert not isinstance(caught.value, ScriptError)
+    else:
+        assert isinstance(caught.value, ScriptError)
+        assert caught.value.location is not None
+        assert str(caught.value.location.path) == faulty
+        assert "nope" not in fault or caught.value.location.line == 2
+
+
 def test_scripts_are_one_round_trip(session: LiveSession, empty_database: TestDatabase) -> None:
     """What was put off goes out as one query, which the server took up at one moment."""
     empty_database.execute("create table seen (at timestamptz default statement_timestamp())")
@@ -110,38 +148,29 @@ def latin_session(server: TestServer, new_name: Callable[[], str]) -> Iterator[L
         drop(server, name)
 
 
-@pytest.mark.parametrize("faulty", SCRIPTS)
-def test_character_that_the_database_lacks_has_its_script(
-    latin_session: LiveSession, faulty: str
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("faulty", [*SCRIPTS, None])
+def test_character_that_the_database_lacks_has_its_place(
+    latin_session: LiveSession, faulty: str | None, begun: bool
 ) -> None:
-    """A query that the server cannot even read is blamed on the script that has the character."""
-    waiting(latin_session, faulty, "select '€'")
+    """A query that the server cannot even read is blamed on the character's own place."""
+    if begun:
+        latin_session.run("begin;")
+    waiting(latin_session, faulty or "none", "select '€'")
+    latin_session.defer_write("select '€';")
+    with pytest.raises(psycopg.Error) as caught:
+        latin_session.run()
+    place = caught.value.location if isinstance(caught.value, ScriptError) else None
+    found = None if place is None else (str(place.path), place.line, place.column)
+    assert "0xe2 0x82 0xac" in str(caught.value)
+    assert found == (None if faulty is None else (faulty, 4, 9))
+
+
+def test_translation_that_a_script_asks_for_is_its_own_fault(latin_session: LiveSession) -> None:
+    """The same error at run time is that of the statement."""
+    waiting(latin_session, "verify.sql", "select convert_from('\\xe282ac', 'utf8');")
     with pytest.raises(ScriptError) as caught:
         latin_session.run()
     assert caught.value.cause.sqlstate == "22P05"
     assert caught.value.location is not None
-    assert str(caught.value.location.path) == faulty
-
-
-def test_character_that_the_database_lacks_in_a_transaction(latin_session: LiveSession) -> None:
-    """Where a transaction is open already, scripts go one by one, and none is blamed for another.
-
-    The first one has run by the time that the second one is refused.
-    """
-    latin_session.run("begin;")
-    latin_session.defer_batch(batch_of("deploy.sql"))
-    latin_session.defer_batch(batch_of("verify.sql", "select '€'"))
-    assert latin_session.connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-    with pytest.raises(ScriptError) as caught:
-        latin_session.run()
-    assert caught.value.location is not None
-    assert str(caught.value.location.path) == "verify.sql"
-
-
-def test_pieces_hold_every_part_once() -> None:
-    """Sent one by one, the pieces run what the whole would have run, in its order."""
-    ours, script = Part("select 1;"), Part("select 2;", batch_of("x.sql"))
-    for parts in ((ours,), (script,), (ours, script, ours), (script, script), (ours, ours)):
-        pieces = Query(parts).by_script
-        assert tuple(part for piece in pieces for part in piece.parts) == parts
-        assert all(sum(part.batch is not None for part in piece.parts) <= 1 for piece in pieces)
+    assert (str(caught.value.location.path), caught.value.location.line) == ("verify.sql", 4)
