@@ -160,16 +160,16 @@ def test_second_ctrl_c_ends_it_all_the_same(
     assert tables(empty_database) == ["early"]
 
 
-def test_signal_during_the_checks_of_a_commit_waits_for_its_end(
+def test_signal_during_checks_that_were_put_off_rolls_the_change_back(
     empty_database: TestDatabase, make_project: ProjectMaker, carecli_start: Start
 ) -> None:
-    """A commit that has begun is finished, and the message tells that the change is deployed."""
+    """What a script puts off until its end is a part of it: no commit has begun yet."""
     project = make_project(
         Step(
             "slow",
             "create table slow (id int);\n"
             "create function late() returns trigger language plpgsql as\n"
-            "$$ begin perform pg_sleep(1.5); return null; end $$;\n"
+            "$$ begin perform pg_sleep(60); return null; end $$;\n"
             "create constraint trigger late after insert on slow\n"
             "deferrable initially deferred for each row execute function late();\n"
             "insert into slow values (1);\n",
@@ -181,8 +181,8 @@ def test_signal_during_the_checks_of_a_commit_waits_for_its_end(
     command.send(signal.SIGINT)
     ended = command.finish()
     assert ended.returncode == 130
-    assert "State: deployed through slow, 1 pending; slow is deployed" in ended.stderr
-    assert empty_database.execute("select change from sqitch.changes") == [("slow",)]
+    assert "State: nothing is deployed, 2 pending; slow is not deployed" in ended.stderr
+    assert tables(empty_database) == []
 
 
 def make_commits_wait(url: str) -> None:
