@@ -54,7 +54,7 @@ def _keep_from_asking_for_versions() -> None:
 
 
 def _load_when_called(name: str) -> None:
-    """Spare yoyo a module of functions that it imports at once and calls for its own tables only.
+    """Spare yoyo a module of functions that it imports at once and calls for nothing we ask of it.
 
     Arguments:
         name: of the module, which is loaded when one of its functions is called.

@@ -151,7 +151,7 @@ class SqitchBackend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def compose(self, migrations: Iterable[ChangeMigration]) -> None:
         """Compose the registry rows of migrations that are deployed one after the other.
 
-        To do so between two scripts takes ten times as long as to do all of them at once.
+        Beforehand, because the database has to wait for what is done between two scripts.
         """
         after = None
         for migration in migrations:

@@ -72,9 +72,8 @@ class Query(NamedTuple):
         return None
 
     def find(self, character: str) -> Location | None:
-        """Return the first place of a character, if that is in a script."""
-        place = self.text.find(character)
-        return None if place < 0 else self._at(place + 1)
+        """Return the first place of a character of the text; None: it is in none of the scripts."""
+        return self._at(self.text.index(character) + 1)
 
     def _at(self, position: int) -> Location | None:
         for part, text in zip(self.parts, self._texts(), strict=True):

@@ -221,7 +221,10 @@ class LiveSession:
         position = int(error.diag.statement_position or 0)
         done = [_is_mark(result) for result in results[:-1]]
         character = None if done or position else _untranslatable(error)
-        place = query.find(character) if character else query.locate(done, position)
+        if character is not None and character in query.text:
+            place = query.find(character)
+        else:
+            place = query.locate(done, position)
         if place is None:
             raise error
         raise ScriptError(error, place) from error

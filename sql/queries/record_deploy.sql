@@ -1,7 +1,7 @@
 -- Record a deployed change and write its event.
 -- committed_at orders the changes for sqitch and carecli alike, so it moves forward even when the
 -- server's clock does not. latest_id: the change with the last one; null where it is not known. Where
--- it is, the planner leaves the search for it out, which would cost as much as the rows themselves.
+-- it is, the planner leaves the search for it out.
 with recorded as (
     insert into {registry}.changes (
         change_id,

@@ -166,11 +166,17 @@ def test_character_that_the_database_lacks_has_its_place(
     assert found == (None if faulty is None else (faulty, 4, 9))
 
 
-def test_translation_that_a_script_asks_for_is_its_own_fault(latin_session: LiveSession) -> None:
-    """The same error at run time is that of the statement."""
-    waiting(latin_session, "verify.sql", "select convert_from('\\xe282ac', 'utf8');")
+@pytest.mark.parametrize("ours", [["begin;"], []])
+def test_translation_that_a_script_asks_for_is_its_own_fault(
+    latin_session: LiveSession, ours: list[str]
+) -> None:
+    """The same error at run time is that of the statement, also where nothing was run before it."""
+    text = "select convert_from('\\xe282ac', 'utf8');\nselect 2;\n"
+    latin_session.defer(*ours)
+    latin_session.defer_batch(parse_script(text, path=Path("x.sql")).batches()[0])
+    latin_session.defer("select 1;")
     with pytest.raises(ScriptError) as caught:
         latin_session.run()
     assert caught.value.cause.sqlstate == "22P05"
     assert caught.value.location is not None
-    assert (str(caught.value.location.path), caught.value.location.line) == ("verify.sql", 4)
+    assert (str(caught.value.location.path), caught.value.location.line) == ("x.sql", 1)
