@@ -37,9 +37,8 @@ def check_migration_lock(target: Target) -> list[Finding]:
             "migration_lock",
             "warning",
             "migration lock",
-            f"{application or 'sqitch or another client'} of user {user} from {client} holds it "
-            f"(pid {pid}{f', since {since:%Y-%m-%d %H:%M:%S}' if since else ''})",
+            f"held by {holder}",
             f"wait for it, or: select pg_catalog.pg_terminate_backend({pid});",
         )
-        for pid, user, application, client, since in rows
+        for pid, holder in rows
     ]

@@ -105,13 +105,7 @@ class MigrationLock:
 
     def _holder(self, connection: psycopg.Connection) -> str:
         row = connection.execute(read_sql("queries/migration_lock_holder")).fetchone()
-        if row is None:
-            return "another migrator, which has just ended"
-        pid, user, application, client, since = row
-        return (
-            f"{application or 'sqitch or another client'} of user {user} from {client} "
-            f"(pid {pid}, since {since:%Y-%m-%d %H:%M:%S})"
-        )
+        return row[1] if row else "another migrator, which has just ended"
 
     def _wait_for_orphans(self, connection: psycopg.Connection, deadline: float) -> None:
         query, told = read_sql("queries/orphaned_workers"), False

@@ -1,7 +1,8 @@
 -- Sessions that hold locks on the tables of this database, oldest transaction first: the likely
--- cause when a migration waits.
+-- cause when a migration waits. Of another role's session only who has pg_read_all_stats sees the
+-- state and the start of the transaction.
 select a.pid,
-       a.usename,
+       coalesce(a.usename, a.backend_type, 'the server') as usename,
        nullif(a.application_name, '') as application,
        a.state,
        (extract(epoch from clock_timestamp() - a.xact_start))::int as seconds,
@@ -14,8 +15,7 @@ select a.pid,
    and l.granted
    and l.database = (select oid from pg_database where datname = current_database())
    and a.pid <> pg_backend_pid()
-   and a.xact_start is not null
    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
- group by a.pid, a.usename, a.application_name, a.state, a.xact_start
+ group by a.pid, a.usename, a.backend_type, a.application_name, a.state, a.xact_start
  order by a.xact_start
  limit 5;

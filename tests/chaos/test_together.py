@@ -276,16 +276,17 @@ def test_traffic_waits_no_longer_than_the_lock_timeout(
     assert empty_database.execute("select count(extra) from busy") == [(0,)]
 
 
+@pytest.mark.parametrize("superuser", [False, True])
 def test_lock_never_had_changes_nothing(
-    empty_database: TestDatabase, make_project: ProjectMaker, carecli_run: Run
+    empty_database: TestDatabase, make_project: ProjectMaker, carecli_run: Run, superuser: bool
 ) -> None:
-    """With its retries used up the command ends with 4 and names the holder."""
+    """With its retries used up the command ends with 4 and names the holder, whoever that is."""
     empty_database.execute("create table busy (id int)")
     project = make_project(
         Step("first", "create table first ();"),
         Step("alter", "create table half ();\nalter table busy add column extra int;\n"),
     )
-    holder = empty_database.connect(application_name="report")
+    holder = empty_database.connect(application_name="report", superuser=superuser)
     holder.execute("begin; lock table busy in access share mode")
     ended = carecli_run(
         *("migrate", "-y", "--lock-timeout", "100ms", "--lock-retries", "1"),
@@ -293,7 +294,7 @@ def test_lock_never_had_changes_nothing(
         check=4,
     )
     assert "alter.sql:2:1: deploy of alter failed" in ended.stderr
-    assert f"pid {holder.info.backend_pid} of postgres, report" in ended.stderr
+    assert f"(pid {holder.info.backend_pid} of {holder.info.user}, report, " in ended.stderr
     assert "State: deployed through first, 1 pending; alter is not deployed" in ended.stderr
     assert empty_database.execute("select to_regclass('public.half')") == [(None,)]
 

@@ -9,6 +9,7 @@ import pytest
 
 from carecli.errors import CannotConnect, LockNotAvailable
 from carecli.registry.lock import MigrationLock
+from carecli.resources import read_sql
 from tests.plugins.databases import TestDatabase
 
 
@@ -36,6 +37,38 @@ def test_second_one_is_told_who_holds_it(empty_database: TestDatabase, lock: Mig
     holder.execute("select pg_advisory_lock(75474063)")
     with pytest.raises(LockNotAvailable, match=f"another tool.*pid {holder.info.backend_pid}"):
         lock.acquire()
+
+
+def test_holder_of_a_role_with_more_rights(empty_database: TestDatabase) -> None:
+    """A role that may not see the session of another is told its name and number all the same."""
+    stranger = f"stranger_{empty_database.name}"
+    server = empty_database.server
+    with server.administration(empty_database.name) as holder:
+        holder.execute("select pg_advisory_lock(75474063)")
+        holder.execute(f"create role {stranger} login")
+        url = empty_database.url.replace("//postgres@", f"//{stranger}@")
+        lock = MigrationLock(url, worker=0, wait=0, say=lambda message: None)
+        try:
+            pid, user = holder.info.backend_pid, holder.info.user
+            with pytest.raises(LockNotAvailable, match=rf"of user {user} \(pid {pid}\)$"):
+                lock.acquire()
+        finally:
+            lock.release()
+            holder.execute(f"drop role {stranger}")
+
+
+def test_holder_that_has_just_ended(empty_database: TestDatabase) -> None:
+    """A lock whose session is not among the sessions any more is nobody's."""
+    observer, holder = empty_database.connect(), None
+    # Within a transaction the sessions are those of the first look, the locks those of this moment.
+    with observer.transaction():
+        observer.execute("select count(*) from pg_stat_activity")
+        holder = empty_database.connect()
+        holder.execute("select pg_advisory_lock(75474063)")
+        assert observer.execute(read_sql("queries/migration_lock_holder")).fetchall() == []
+    ((pid, description),) = observer.execute(read_sql("queries/migration_lock_holder"))
+    assert pid == holder.info.backend_pid
+    assert description.startswith("sqitch or another client of user postgres from this machine")
 
 
 def test_not_held(lock: MigrationLock) -> None:

@@ -327,19 +327,32 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
+def await_postmaster(folder: Path) -> Path:
+    """Wait until a scratch server runs in this folder, and return its process below /proc."""
+
+    def number() -> list[str]:
+        # The file is made first and filled then.
+        return [
+            line
+            for file in folder.glob("carecli-scratch-*/data/postmaster.pid")
+            for line in file.read_text().splitlines()[:1]
+        ]
+
+    wait_for("a scratch server", number)
+    return Path("/proc", number()[0])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [(), ("changes", "probes")])
 def test_interrupted(migrated: TestDatabase, folder: Path, first: tuple[str, ...]) -> None:
     """SIGTERM stops the scratch server and removes its data, also while another part is at work."""
     process = start(migrated, folder, *first)
-    wait_for("a scratch server", lambda: list(folder.glob("carecli-scratch-*/data/postmaster.pid")))
-    (pidfile,) = folder.glob("carecli-scratch-*/data/postmaster.pid")
-    postmaster = pidfile.read_text().splitlines()[0]
+    postmaster = await_postmaster(folder)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=180)
     assert process.returncode != 0
     assert list(folder.iterdir()) == []
-    wait_for("its end", lambda: not Path("/proc", postmaster).exists())
+    wait_for("its end", lambda: not postmaster.exists())
 
 
 @pytest.mark.slow
@@ -397,13 +410,10 @@ def at_work(folder: Path) -> list[Path]:
 def test_killed(migrated: TestDatabase, folder: Path) -> None:
     """What a killed run left behind is cleared away by the next, which leaves nothing."""
     process = start(migrated, folder)
-    wait_for("a scratch server", lambda: list(folder.glob("carecli-scratch-*/data/postmaster.pid")))
-    (pidfile,) = folder.glob("carecli-scratch-*/data/postmaster.pid")
-    wait_for("its number", lambda: pidfile.read_text().strip())
-    postmaster = pidfile.read_text().splitlines()[0]
+    postmaster = await_postmaster(folder)
     process.kill()
     process.communicate()
     said, errors = start(migrated, folder).communicate(timeout=120)
     assert said == "()\n", errors
     assert list(folder.iterdir()) == []
-    wait_for("its end", lambda: not Path("/proc", postmaster).exists())
+    wait_for("its end", lambda: not postmaster.exists())
