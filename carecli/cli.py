@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         from carecli.interrupts import signal_of
 
         click.echo("Aborted; nothing more was done.", err=True)
-        # click makes one of Ctrl-C, of SIGTERM and of the end of the input at a prompt.
-        return 128 + (signal_of(abort.__cause__ or abort) or signal.SIGINT)
+        # click makes one of Ctrl-C and of SIGTERM.
+        return 128 + signal_of(abort.__cause__)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
-__all__ = ["Terminated", "interruptible", "signal_of", "uninterrupted"]
+__all__ = ["Terminated", "interruptible", "signal_of", "uninterrupted", "wait_for_input"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,10 +29,8 @@ class _Gate:
     def __init__(self) -> None:
         self.holding = 0
         self.waiting: KeyboardInterrupt | None = None
-        self.last: int | None = None
 
     def strike(self, number: int, frame: FrameType | None) -> None:
-        self.last = number
         interrupt = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
         # A second one is for somebody who will not wait: a commit can hang on a standby.
         if self.holding and self.waiting is None:
@@ -51,7 +52,7 @@ _gate = _Gate()
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, so that it rolls back and says what was done."""
-    _gate.last = _gate.waiting = None
+    _gate.waiting = None
     # A signal that whoever started us had ignored, as `nohup` and `&` do, stays ignored.
     before = {
         number: signal.signal(number, _gate.strike)
@@ -75,14 +76,33 @@ def uninterrupted() -> Iterator[None]:
         _gate.release()
 
 
-def signal_of(interrupt: BaseException) -> int | None:
-    """Return the number of the signal that an interrupt stands for; None: it was no signal.
+def wait_for_input(stream: TextIO) -> None:
+    """Wait until a stream can be read from, or has ended; a signal strikes meanwhile.
+
+    It strikes late in `input()`, after the next line, where it arrives just before the wait begins:
+    it is noted then, and handled by Python when `read()` comes back. Here its arrival is written to
+    a pipe, which is waited for as well (`signal.set_wakeup_fd`).
 
     Arguments:
-        interrupt: a KeyboardInterrupt, or what click makes of it at a prompt.
+        stream: a terminal, or whatever else has a file descriptor.
     """
-    if isinstance(interrupt, Terminated):
-        return signal.SIGTERM
-    if isinstance(interrupt, KeyboardInterrupt):
-        return signal.SIGINT
-    return _gate.last
+    arrivals, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer)
+    try:
+        sources: list[TextIO | int] = [stream, arrivals]
+        while stream not in select.select(sources, [], [])[0]:
+            os.read(arrivals, 1)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(arrivals)
+        os.close(writer)
+
+
+def signal_of(interrupt: BaseException | None) -> signal.Signals:
+    """Return the signal that an interrupt stands for.
+
+    Arguments:
+        interrupt: a KeyboardInterrupt, which is Ctrl-C where it is not `Terminated`.
+    """
+    return signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # The plugins import each other, so the package is announced before the first of them is loaded.
 pytest.register_assert_rewrite("tests.plugins")
@@ -14,3 +16,9 @@ pytest_plugins = [
     f"tests.plugins.{module.stem}"
     for module in sorted((Path(__file__).parent / "plugins").glob("[!_]*.py"))
 ]
+
+# An example may be the first that needs a module or a connection; in CI Hypothesis has its own
+# profile, which looks at no clock either.
+if "CI" not in os.environ:
+    settings.register_profile("carecli", deadline=None)
+    settings.load_profile("carecli")

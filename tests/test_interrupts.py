@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
-import click
 import pytest
 
-from carecli.interrupts import Terminated, interruptible, signal_of, uninterrupted
+from carecli.interrupts import (
+    Terminated,
+    interruptible,
+    signal_of,
+    uninterrupted,
+    wait_for_input,
+)
 
 
 def send(number: int) -> None:
@@ -110,7 +117,45 @@ def test_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_end_of_input_is_no_signal() -> None:
-    """What click raises at the end of the input stands for no signal."""
-    with interruptible():
-        assert signal_of(click.Abort()) is None
+LATE = """
+import ctypes, functools, signal
+from carecli.interrupts import interruptible, wait_for_input
+
+class Terminal:
+    # select() asks for it in C just before it waits: no Python runs between signal and wait.
+    fileno = functools.partial(ctypes.CDLL(None)["raise"], signal.SIGTERM)
+
+with interruptible():
+    wait_for_input(Terminal())
+"""
+
+
+def test_signal_just_before_the_wait() -> None:
+    """It strikes during the wait for input, where without care it would be slept through."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LATE], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            process.wait(timeout=60)
+        finally:
+            process.kill()
+        assert process.stderr is not None
+        assert "carecli.interrupts.Terminated" in process.stderr.read()
+
+
+def test_input_ends_the_wait() -> None:
+    """What there is to read ends the wait; a signal without consequences does not."""
+    ours, theirs = os.pipe()
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    try:
+        with open(ours) as stream:  # noqa: PTH123 - a descriptor, not a path
+            timer = threading.Timer(0.2, os.write, (theirs, b"y\n"))
+            timer.start()
+            signal.raise_signal(signal.SIGUSR1)
+            wait_for_input(stream)
+            assert stream.readline() == "y\n"
+            timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        os.close(theirs)

@@ -120,16 +120,25 @@ def confirm(question: str, *, yes: bool, why: str) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise Refused(f"{why}, and nobody can be asked", hint="Agree beforehand with --yes.")
-    from carecli.interrupts import signal_of
-
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort as abort:
-        if signal_of(abort) is not None:
-            raise
-        agreed = False  # the end of the input
-    if not agreed:
+    if not _agrees(question):
         raise Refused("not confirmed; nothing was done")
+
+
+def _agrees(question: str) -> bool:
+    """Ask on the terminal until the answer is y or n; no answer is n."""
+    from carecli.interrupts import wait_for_input
+
+    answers = {"y": True, "yes": True, "n": False, "no": False, "": False}
+    while True:
+        click.echo(f"{question} [y/N]: ", err=True, nl=False)
+        wait_for_input(sys.stdin)
+        try:
+            answer = input().strip().lower()
+        except EOFError:
+            return False
+        if answer in answers:
+            return answers[answer]
+        click.echo("Please answer y or n.", err=True)
 
 
 @contextmanager
@@ -149,16 +158,14 @@ def ending_told(
     with interruptible():
         try:
             yield
-        except (KeyboardInterrupt, click.Abort) as interrupt:
-            import signal
-
+        except KeyboardInterrupt as interrupt:
             from carecli.migrator.failure import Interrupted
 
-            number = signal_of(interrupt) or signal.SIGINT
+            signal = signal_of(interrupt)
             raise Interrupted(
-                f"interrupted by {signal.Signals(number).name}",
+                f"interrupted by {signal.name}",
                 detail=f"State: {state}",
-                signal_number=number,
+                signal_number=signal,
             ) from None
 
 

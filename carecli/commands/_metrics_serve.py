@@ -108,7 +108,7 @@ def _serve_until_signalled(exporter: Exporter, rounds: Rounds) -> None:
         raise CarecliError("requests are not taken any more", detail="See the traceback above.")
     except KeyboardInterrupt as interrupt:
         # That is how one ends it: nothing went wrong, and nothing is left to say.
-        raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+        raise click.exceptions.Exit(128 + signal_of(interrupt)) from None
     finally:
         if over is not None:
             exporter.shutdown()

@@ -83,9 +83,9 @@ def guard(*, settings: Settings, once: bool, interval: int, output: str) -> None
     with interruptible():
         try:
             keep_guard(connect, tell, changed_by=changed_by, interval=interval / 1000)
-        except (KeyboardInterrupt, click.Abort) as interrupt:
+        except KeyboardInterrupt as interrupt:
             # That is how one ends it: nothing went wrong, and nothing is left to say.
-            raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+            raise click.exceptions.Exit(128 + signal_of(interrupt)) from None
 
 
 def _once(

@@ -234,7 +234,7 @@ def _run(console: Console, reader: _Reader, interval: float) -> None:
             _draw_until_quit(console, reader, interval, keys, live)
     except KeyboardInterrupt as interrupt:
         # That is how one ends it: nothing went wrong, and nothing is left to say.
-        raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+        raise click.exceptions.Exit(128 + signal_of(interrupt)) from None
     finally:
         reader.stop()
 

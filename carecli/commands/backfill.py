@@ -134,8 +134,6 @@ def _compare(connection: psycopg.Connection, file: ReportFile) -> Totals:
 def _copy(
     connection: psycopg.Connection, batch: int, verbosity: int, file: ReportFile
 ) -> tuple[Backfill, Totals]:
-    import signal
-
     from carecli.backfill import Backfill
     from carecli.interrupts import interruptible, signal_of
     from carecli.migrator.failure import Interrupted
@@ -146,13 +144,13 @@ def _copy(
         try:
             return run, run.run(file.restart, file.add)
         except KeyboardInterrupt as interrupt:
-            number = signal_of(interrupt) or signal.SIGINT
+            signal = signal_of(interrupt)
             raise Interrupted(
-                f"interrupted by {signal.Signals(number).name}",
+                f"interrupted by {signal.name}",
                 detail=f"State: {run.tally.conversations:,} conversations and "
                 f"{run.tally.messages:,} messages were copied by this run, and stay; no batch is "
                 "half done.",
-                signal_number=number,
+                signal_number=signal,
             ) from None
         finally:
             bar.end()

@@ -101,11 +101,11 @@ def command(
                     else:
                         _print_line(item, heading=not shown)
                     shown = True
-        except (KeyboardInterrupt, click.Abort) as interrupt:
+        except KeyboardInterrupt as interrupt:
             if not follow:
                 raise
             # That is how one ends it: nothing went wrong, and nothing is left to say.
-            raise click.exceptions.Exit(128 + (signal_of(interrupt) or 0)) from None
+            raise click.exceptions.Exit(128 + signal_of(interrupt)) from None
     if not shown and output == "table":
         click.echo("No such call.")
 

@@ -27,7 +27,8 @@ _POLL_SECONDS = 0.2
 
 _PASSING = re.compile(
     "the database system is"  # starting up, in recovery mode, shutting down
-    "|server closed the connection|terminating connection|Connection reset"
+    "|server closed the connection|terminating connection|Connection reset|Broken pipe"
+    "|timeout expired"
 )
 """What a client is told that connects while a server ends its sessions or comes up."""
 

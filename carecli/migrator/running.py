@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -180,11 +179,11 @@ class Run:
 
     def _interrupted(self, interrupt: KeyboardInterrupt) -> Interrupted:
         self._report_failed()
-        number = signal_of(interrupt) or signal.SIGINT
+        signal = signal_of(interrupt)
         return Interrupted(
-            f"interrupted by {signal.Signals(number).name}",
+            f"interrupted by {signal.name}",
             detail=f"State: {self._state_now()}",
-            signal_number=number,
+            signal_number=signal,
         )
 
     def _report_failed(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 from contextlib import closing
@@ -16,6 +15,7 @@ from carecli.embedded import Server
 from tests.plugins.chaos import Background, ProjectMaker, Start, Step, wait_for
 from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
+from tests.plugins.terminal import OpenTerminal
 
 pytestmark = pytest.mark.slow
 
@@ -105,36 +105,20 @@ def test_signal_while_waiting_for_the_migration_lock(
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_signal_at_the_prompt(
-    empty_database: TestDatabase, waiting: Path, carecli_run: Run, number: signal.Signals
+    empty_database: TestDatabase,
+    waiting: Path,
+    carecli_terminal: OpenTerminal,
+    number: signal.Signals,
 ) -> None:
     """The question whether to go on can be answered with Ctrl-C: nothing is done."""
     empty_database.execute("create table kept as select 1 as id")
-    pid, terminal = pty.fork()
-    if pid == 0:
-        command = [str(carecli_run.program), "migrate", "-C", str(waiting)]
-        arguments = [*command, "-d", empty_database.url]
-        os.execve(arguments[0], arguments, carecli_run.environment())  # noqa: S606
-    said = b""
-    while b"[y/N]" not in said:
-        said += os.read(terminal, 1000)
-    os.kill(pid, number)
-    said += read_all(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == SIGNALS[number]
-    os.close(terminal)
-    assert f"interrupted by {number.name}".encode() in said
-    assert b"no change was being deployed" in said
+    terminal = carecli_terminal("migrate", "-C", waiting, "-d", empty_database.url)
+    terminal.wait_until("the question", lambda: "[y/N]" in terminal.text)
+    terminal.process.send_signal(number)
+    assert terminal.finish() == SIGNALS[number]
+    assert f"interrupted by {number.name}" in terminal.text
+    assert "no change was being deployed" in terminal.text
     assert tables(empty_database) == []
-
-
-def read_all(terminal: int) -> bytes:
-    """Read what a terminal's other side still says."""
-    said = b""
-    try:
-        while part := os.read(terminal, 1000):
-            said += part
-    except OSError:  # the other side has been closed
-        pass
-    return said
 
 
 def test_second_ctrl_c_ends_it_all_the_same(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -259,20 +260,24 @@ def test_traffic_waits_no_longer_than_the_lock_timeout(
         *("migrate", "-y", "--lock-timeout", "400ms", "--lock-retries", "50"),
         *("-C", project, "-d", empty_database.url),
     )
-    end = time.monotonic() + 4
-    traffic.go_on(lambda: time.monotonic() < end)
+    said: list[str] = []
+    assert command.process.stderr is not None
+    reader = threading.Thread(target=said.extend, args=[command.process.stderr])
+    reader.start()
+    traffic.go_on(
+        lambda: command.process.poll() is None and "".join(said).count("alter had to wait") < 2
+    )
     assert command.process.poll() is None
     holder.execute("commit")
     traffic.go_on(lambda: command.process.poll() is None)
-    ended = command.finish()
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.count("alter had to wait for a lock") >= 2
-    assert f"(pid {holder.info.backend_pid} of postgres, report, idle in transaction" in (
-        ended.stderr
+    reader.join()
+    assert command.process.returncode == 0, said
+    assert f"(pid {holder.info.backend_pid} of postgres, report, idle in transaction" in "".join(
+        said
     )
-    assert traffic.count > 50
-    # The timeout, and what two cores shared with a server and a command add to it.
-    assert 0.3 < traffic.longest < 0.4 + 0.6
+    assert traffic.count > 10
+    # The timeout, and what a busy machine adds to it; less than the default of 5 s.
+    assert 0.3 < traffic.longest < 3
     assert empty_database.execute("select count(extra) from busy") == [(0,)]
 
 

@@ -47,7 +47,8 @@ def served(migrated: TestDatabase, start_exporter: Serve) -> Served:
 
 def connections(database: TestDatabase) -> int:
     """Return how many connections the exporter has."""
-    row = database.connect(superuser=True).execute(OURS, [database.name]).fetchone()
+    with psycopg.connect(database.superuser_url) as observer:
+        row = observer.execute(OURS, [database.name]).fetchone()
     return row[0] if row else 0
 
 
@@ -153,10 +154,11 @@ def test_signal_ends_it_amid_a_scrape(
 
 def waiting(database: TestDatabase) -> object:
     """Tell whether the exporter's session waits for a lock."""
-    return database.connect(superuser=True).execute(
-        "select 1 from pg_stat_activity where application_name = 'carecli metrics serve'"
-        " and datname = %s and wait_event_type = 'Lock'", [database.name],
-    ).fetchone()  # fmt: skip
+    with psycopg.connect(database.superuser_url) as observer:
+        return observer.execute(
+            "select 1 from pg_stat_activity where application_name = 'carecli metrics serve'"
+            " and datname = %s and wait_event_type = 'Lock'", [database.name],
+        ).fetchone()  # fmt: skip
 
 
 def test_ipv6(migrated: TestDatabase, start_exporter: Serve) -> None:
@@ -239,8 +241,8 @@ def test_slow_database_has_never_more_than_two_connections(
     migrated: TestDatabase, start_exporter: Serve
 ) -> None:
     """Fifty scrapes, and fifty again, while nothing can be read: all are answered, in time."""
-    served = start_exporter("-d", migrated.url, "--cache", "0s", "--timeout", "1s")
-    assert served.value("up") == 1
+    served = start_exporter("-d", migrated.url, "--cache", "0s", "--timeout", "3s")
+    wait_for("a reading", lambda: served.value("up") == 1)
     with (
         most_connections(migrated) as seen,
         migrated.connect() as other,
@@ -254,14 +256,14 @@ def test_slow_database_has_never_more_than_two_connections(
             answers = list(pool.map(lambda _: served.scrape(), range(TOGETHER)))
             assert {answer["carecli_up", frozenset()] for answer in answers} == {0}
     assert max(seen) <= 2
-    assert served.value("up") == 1
+    wait_for("a reading", lambda: served.value("up") == 1)
 
 
 @pytest.mark.slow
 def test_frozen_server_is_left(migrated: TestDatabase, start_exporter: Serve) -> None:
     """A session that does not even hear of a time limit: the scrape ends all the same."""
-    served = start_exporter("-d", migrated.url, "--cache", "0s", "--timeout", "1s")
-    assert served.value("up") == 1
+    served = start_exporter("-d", migrated.url, "--cache", "0s", "--timeout", "3s")
+    wait_for("a reading", lambda: served.value("up") == 1)
     ((pid,),) = migrated.connect(superuser=True).execute(
         "select pid from pg_stat_activity where application_name = 'carecli metrics serve'"
         " and datname = %s", [migrated.name],

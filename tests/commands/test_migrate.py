@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 import time
@@ -15,8 +13,8 @@ import psycopg
 import pytest
 
 from tests.plugins.chaos import Here, ProjectMaker, Start, Step
-from tests.plugins.command import Run
 from tests.plugins.databases import TestDatabase
+from tests.plugins.terminal import OpenTerminal
 
 THREE = [
     Step(
@@ -185,31 +183,37 @@ def test_quiet_and_plain(empty_database: TestDatabase, three: Path, run_here: He
 def test_no_color_on_a_terminal(
     empty_database: TestDatabase,
     three: Path,
-    carecli_run: Run,
+    carecli_terminal: OpenTerminal,
     extra: dict[str, str | None],
     coloured: bool,
 ) -> None:
     """A terminal gets colours, unless NO_COLOR is set."""
-    said = on_terminal(carecli_run, "migrate", "-y", "-C", three, "-d", empty_database.url, **extra)
-    assert (b"\x1b[32m" in said) == coloured
-    assert b"ok" in said
+    terminal = carecli_terminal("migrate", "-y", "-C", three, "-d", empty_database.url, env=extra)
+    assert terminal.finish() == 0
+    assert ("\x1b[32m" in terminal.output) == coloured
+    assert "ok" in terminal.text
 
 
-def on_terminal(run: Run, *arguments: str | Path, **extra: str | None) -> bytes:
-    """Run the command on a terminal of its own and return all that it said there."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        line = [str(item) for item in (run.program, *arguments)]
-        os.execve(line[0], line, run.environment({"TERM": "xterm", **extra}))  # noqa: S606
-    said = b""
-    try:
-        while part := os.read(terminal, 1000):
-            said += part
-    except OSError:  # the other side has been closed
-        pass
-    os.waitpid(pid, 0)
-    os.close(terminal)
-    return said
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [(b"y\n", 0), (b"Yes \n", 0), (b"perhaps\ny\n", 0), (b"n\n", 5), (b"\n", 5), (b"\x04", 5)],
+)
+def test_answer_on_a_terminal(
+    empty_database: TestDatabase,
+    three: Path,
+    carecli_terminal: OpenTerminal,
+    keys: bytes,
+    code: int,
+) -> None:
+    """Nothing but yes is agreement: neither an empty line nor the end of the input."""
+    empty_database.execute("create table kept as select 1 as id")
+    terminal = carecli_terminal("migrate", "-C", three, "-d", empty_database.url)
+    terminal.wait_until("the question", lambda: "[y/N]" in terminal.text)
+    terminal.press(keys)
+    assert terminal.finish() == code
+    assert terminal.text.count("[y/N]") == 1 + (b"perhaps" in keys)
+    assert ("not confirmed; nothing was done" in terminal.text) == (code == 5)
+    assert names(empty_database) == (["one", "two", "three"] if code == 0 else [])
 
 
 def test_asks_before_a_database_that_holds_rows(

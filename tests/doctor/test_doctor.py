@@ -124,13 +124,14 @@ def test_connections(database: TestDatabase, ask: Ask) -> None:
     """Few places left in the database are a warning, none an error."""
     name = Identifier(database.name)
     limit = SQL("alter database {} connection limit {}")
-    for count, level in ((1, "error"), (4, "warning")):
-        database.execute(limit.format(name, count).as_string())
-        database.close()
-        assert ask(database.url) == [
-            ("connections", level, f"connections of database {database.name}")
-        ]
-    database.execute(limit.format(name, -1).as_string())
+    # From outside, because a session that was closed here would take a place for a while.
+    with database.server.administration() as administrator:
+        for count, level in ((1, "error"), (4, "warning")):
+            administrator.execute(limit.format(name, count))
+            assert ask(database.url) == [
+                ("connections", level, f"connections of database {database.name}")
+            ]
+        administrator.execute(limit.format(name, -1))
     assert ask(database.url) == []
 
 

@@ -22,7 +22,7 @@ from tests.plugins.exporting import Serve, Served, fetch
 pytestmark = [pytest.mark.slow, pytest.mark.peer("prometheus")]
 
 CONFIGURATION = """\
-global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
+global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 500ms}}
 rule_files: [carecli.rules.yml]
 scrape_configs:
   - job_name: carecli

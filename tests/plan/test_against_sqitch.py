@@ -15,10 +15,8 @@ from carecli.plan import Plan, PlanError, UnknownReference, parse_plan
 pytestmark = pytest.mark.peer("sqitch")
 Oracle = Callable[..., dict[str, Any]]
 PATH = Path("sqitch.plan")
-# The parser of sqitch answers within a millisecond, but the machine may be busy.
 checked = settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from xml.etree.ElementTree import Element, tostring
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carecli.reporting.drawing import draw, share_bar
@@ -137,7 +137,6 @@ def test_words_say_what_the_picture_shows() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(values, min_size=1, max_size=MOST_LINES), st.booleans(), st.sampled_from(
     ["ratio", "seconds", "bytes", ""]
 ))  # fmt: skip

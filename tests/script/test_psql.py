@@ -167,7 +167,6 @@ def test_nasty_scripts(text: str, run_psql: RunPsql) -> None:
 
 @settings(
     max_examples=80,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(atoms=st.lists(st.tuples(st.sampled_from(ATOMS), st.sampled_from(("", " "))), max_size=60))

@@ -169,7 +169,6 @@ def expected(conversation: Conversation) -> Iterator[tuple[object, ...]]:
 
 @settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(conversations=CONVERSATIONS, limit=st.sampled_from([1, 2, 1000]))

@@ -54,7 +54,6 @@ EDGES = st.lists(
 )
 LENIENT = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

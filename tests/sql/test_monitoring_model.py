@@ -30,7 +30,6 @@ pytestmark = pytest.mark.slow
 
 LENIENT = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 SPAN = 2 * 86_400  # seconds

@@ -283,7 +283,6 @@ CALLS = st.lists(
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(calls=CALLS, days=st.integers(0, 9), attempts=st.integers(1, 12))

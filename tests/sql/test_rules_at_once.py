@@ -102,7 +102,6 @@ patterns = st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

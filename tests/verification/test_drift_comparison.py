@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carecli.verification.drift import Catalogue, Entry, Plan, compare, owned_alike, planned
@@ -49,7 +49,6 @@ def branch(name: str) -> set[str]:
 names = st.sampled_from(sorted(PARENTS))
 
 
-@settings(deadline=None)
 @given(st.sets(names))
 def test_missing_objects(gone: set[str]) -> None:
     """What is gone is found once: by the finding of the outermost object that is gone."""
@@ -63,7 +62,6 @@ def test_missing_objects(gone: set[str]) -> None:
     assert all(made.count(f"create {name};") == (name in dropped) for name in PARENTS)
 
 
-@settings(deadline=None)
 @given(st.sets(names))
 def test_unknown_objects(unknown: set[str]) -> None:
     """What the plan does not have is found once, in or on what it has, and nowhere else."""
@@ -75,7 +73,6 @@ def test_unknown_objects(unknown: set[str]) -> None:
     assert {item.remediation for item in findings} == {f"drop {name};" for name in outermost}
 
 
-@settings(deadline=None)
 @given(names)
 def test_object_that_is_made_anew(name: str) -> None:
     """What has to be dropped to be mended comes back with all that belongs to it."""
@@ -85,7 +82,6 @@ def test_object_that_is_made_anew(name: str) -> None:
     assert all(f"create {part};" in finding.remediation for part in branch(name))
 
 
-@settings(deadline=None)
 @given(names, st.text(), st.text())
 def test_definitions(name: str, planned_text: str, present_text: str) -> None:
     """Whatever definitions say, an object is found where they differ, and only there."""
