@@ -15,6 +15,7 @@ import pytest
 from carecli.embedded.default import wheel_binaries
 from tests.plugins.command import Run
 from tests.plugins.scratch import roomy_folder
+from tests.plugins.terminal import OpenTerminal
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,15 @@ def test_reset_wants_agreement(run: Run, answer: str) -> None:
     assert "Agree beforehand with --yes" in told.stderr
     kept = run("db", "psql", "-Atc", "select to_regclass('public.mine')", check=0)
     assert kept.stdout == "mine\n"
+
+
+def test_ctrl_c_at_the_question_of_reset(carecli_terminal: OpenTerminal) -> None:
+    """It is no answer, but the end of the command, with the exit code of every Ctrl-C."""
+    terminal = carecli_terminal("db", "reset")
+    terminal.wait_until("the question", lambda: "[y/N]" in terminal.text)
+    terminal.press(b"\x03")
+    assert terminal.finish() == 130
+    assert "nothing more was done" in terminal.text
 
 
 def test_reset_with_sample(run: Run) -> None:
