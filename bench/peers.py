@@ -11,6 +11,7 @@ slow to create others, which would strike whichever tool comes next.
     python bench/peers.py                  all of it, as in the README (some minutes)
     python bench/peers.py --rounds 3 --changes 100
     python bench/peers.py --server /usr/lib/postgresql/15/bin
+    python bench/peers.py --commit-delay 1      as on a disk that needs a millisecond for a commit
     python bench/peers.py --check          exit 1 where a ratio is over its limit
 
 Peers that are not installed are left out and named. dbmate is looked for on PATH and in $DBMATE.
@@ -250,16 +251,18 @@ class Times:
 
 
 @contextmanager
-def scratch_server(binaries: Path) -> Iterator[tuple[Server, Path]]:
+def scratch_server(binaries: Path, commit_delay: float = 0) -> Iterator[tuple[Server, Path]]:
     """Run a server with PostgreSQL's own durability settings for the length of a `with` block.
 
     Arguments:
         binaries: folder of the server's programs.
+        commit_delay: milliseconds that each commit waits before it is flushed to the disk.
     """
+    settings = {"commit_delay": f"{commit_delay * 1000:.0f}", "commit_siblings": "0"}
     with tempfile.TemporaryDirectory(prefix="carecli-bench-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        server = Server(binaries, folder / "data", folder / "s")
+        server = Server(binaries, folder / "data", folder / "s", settings=settings)
         server.initialise()
         server.start()
         try:
@@ -329,11 +332,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each tool")
     parser.add_argument("--changes", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--server", type=Path, metavar="DIR", help="programs of another server")
+    parser.add_argument(
+        "--commit-delay",
+        type=float,
+        default=0,
+        metavar="MS",
+        help="of each commit, before the disk's",
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 where a limit is passed")
     arguments = parser.parse_args()
     # pip compiles what it installs; a checkout that is installed in place is not compiled yet.
     compileall.compile_dir(Path(carecli.__file__).parent, quiet=1)
-    with scratch_server(arguments.server or wheel_binaries()) as (server, folder):
+    binaries = arguments.server or wheel_binaries()
+    with scratch_server(binaries, arguments.commit_delay) as (server, folder):
         bench = Bench(server, folder)
         good = compare_start(bench, arguments.rounds)
         good &= compare_deployments(bench, folder, arguments)
