@@ -337,7 +337,7 @@ def main() -> None:
         type=float,
         default=0,
         metavar="MS",
-        help="of each commit, before the disk's",
+        help="wait so long in each commit, before it is flushed",
     )
     parser.add_argument("--check", action="store_true", help="exit 1 where a limit is passed")
     arguments = parser.parse_args()

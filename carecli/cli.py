@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         from carecli.interrupts import signal_of
 
         click.echo("Aborted; nothing more was done.", err=True)
-        # click makes one of Ctrl-C and of SIGTERM.
+        # click makes one of every KeyboardInterrupt.
         return 128 + signal_of(abort.__cause__)
     except click.ClickException as error:
         error.show()

@@ -79,9 +79,9 @@ def uninterrupted() -> Iterator[None]:
 def wait_for_input(stream: TextIO) -> None:
     """Wait until a stream can be read from, or has ended; a signal strikes meanwhile.
 
-    It strikes late in `input()`, after the next line, where it arrives just before the wait begins:
-    it is noted then, and handled by Python when `read()` comes back. Here its arrival is written to
-    a pipe, which is waited for as well (`signal.set_wakeup_fd`).
+    A read sleeps through a signal that arrives just before it: Python notes the signal, and handles
+    it when the read comes back with a line. Here the arrival is written to a pipe, which is waited
+    for as well (`signal.set_wakeup_fd`).
 
     Arguments:
         stream: a terminal, or whatever else has a file descriptor.

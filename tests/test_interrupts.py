@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -123,7 +124,7 @@ from carecli.interrupts import interruptible, wait_for_input
 
 class Terminal:
     # select() asks for it in C just before it waits: no Python runs between signal and wait.
-    fileno = functools.partial(ctypes.CDLL(None)["raise"], signal.SIGTERM)
+    fileno = staticmethod(functools.partial(ctypes.CDLL(None)["raise"], signal.SIGTERM))
 
 with interruptible():
     wait_for_input(Terminal())
@@ -147,15 +148,24 @@ def test_signal_just_before_the_wait() -> None:
 def test_input_ends_the_wait() -> None:
     """What there is to read ends the wait; a signal without consequences does not."""
     ours, theirs = os.pipe()
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    struck: list[int] = []
+
+    def type_slowly() -> None:
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.2)
+        os.write(theirs, b"y\n")
+
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: struck.append(number))
+    typist = threading.Thread(target=type_slowly)
     try:
         with open(ours) as stream:  # noqa: PTH123 - a descriptor, not a path
-            timer = threading.Timer(0.2, os.write, (theirs, b"y\n"))
-            timer.start()
-            signal.raise_signal(signal.SIGUSR1)
+            typist.start()
             wait_for_input(stream)
-            assert stream.readline() == "y\n"
-            timer.join()
+            assert select.select([stream], [], [], 0)[0] == [stream]
+            assert struck == [signal.SIGUSR1]
+            typist.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
         os.close(theirs)
+    assert signal.set_wakeup_fd(-1) == -1

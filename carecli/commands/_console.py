@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,10 +133,10 @@ def _agrees(question: str) -> bool:
     while True:
         click.echo(f"{question} [y/N]: ", err=True, nl=False)
         wait_for_input(sys.stdin)
-        try:
-            answer = input().strip().lower()
-        except EOFError:
-            return False
+        # A terminal gives a line at a time, and nothing at the end of the input. Not input(), which
+        # wants to write to stdout, nor sys.stdin, whose buffer would hide what is waited for.
+        line = os.read(sys.stdin.fileno(), 4096)
+        answer = line.decode(errors="replace").strip().lower()
         if answer in answers:
             return answers[answer]
         click.echo("Please answer y or n.", err=True)

@@ -28,7 +28,6 @@ _POLL_SECONDS = 0.2
 _PASSING = re.compile(
     "the database system is"  # starting up, in recovery mode, shutting down
     "|server closed the connection|terminating connection|Connection reset|Broken pipe"
-    "|timeout expired"
 )
 """What a client is told that connects while a server ends its sessions or comes up."""
 

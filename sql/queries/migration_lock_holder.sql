@@ -5,7 +5,7 @@ select l.pid,
        format(
            '%s of user %s%s (pid %s%s)',
            coalesce(nullif(a.application_name, ''), 'sqitch or another client'),
-           a.usename,
+           coalesce(a.usename, 'a dropped role'),
            case when a.backend_start is not null
                 then ' from ' || coalesce(host(a.client_addr), 'this machine')
            end,

@@ -17,5 +17,5 @@ select a.pid,
    and a.pid <> pg_backend_pid()
    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
  group by a.pid, a.usename, a.backend_type, a.application_name, a.state, a.xact_start
- order by a.xact_start
+ order by a.xact_start, a.pid
  limit 5;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import tempfile
@@ -139,6 +140,24 @@ def test_ctrl_c_at_the_question_of_reset(carecli_terminal: OpenTerminal) -> None
     terminal.press(b"\x03")
     assert terminal.finish() == 130
     assert "nothing more was done" in terminal.text
+
+
+def test_question_of_reset_needs_no_stdout(carecli_run: Run) -> None:
+    """The question is on stderr, and its answer is read though nothing can be said on stdout."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [carecli_run.program, "db", "reset"],
+        env=carecli_run.environment(),
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.close(1),
+        text=True,
+    )
+    os.write(ours, b"n\n")
+    _, said = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, "not confirmed; nothing was done" in said) == (5, True)
 
 
 def test_reset_with_sample(run: Run) -> None:

@@ -59,7 +59,7 @@ def test_holder_of_a_role_with_more_rights(empty_database: TestDatabase) -> None
 
 def test_holder_that_has_just_ended(empty_database: TestDatabase) -> None:
     """A lock whose session is not among the sessions any more is nobody's."""
-    observer, holder = empty_database.connect(), None
+    observer = empty_database.connect()
     # Within a transaction the sessions are those of the first look, the locks those of this moment.
     with observer.transaction():
         observer.execute("select count(*) from pg_stat_activity")

@@ -227,9 +227,9 @@ def test_odd_texts_are_no_fault(moderated: TestDatabase, text: str | None) -> No
         "0-" * 30000,
     ],
 )
-def test_hostile_texts_cost_little(moderated: TestDatabase, text: str) -> None:
+def test_hostile_texts_do_not_run_away(moderated: TestDatabase, text: str) -> None:
     """No pattern runs away on the longest text that is looked at."""
-    moderated.execute("set statement_timeout = '20s'")
+    moderated.execute("set statement_timeout = '10s'")
     category(moderated, text)
 
 
